@@ -1,0 +1,206 @@
+"""What the stress half hands to people and to reports: the contract that ``reports`` reads.
+
+A run folder holds, besides checkpoints:
+
+    manifest.json   Manifest: what was run, on what, how to run it again
+    metrics.jsonl   one TrainingRow per update
+    cases.parquet   one CaseResult per row
+    verdict.json    Verdict
+    playback.json   Playback: one nominal episode per policy, period by period
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from twin.scenario.quantities import Model
+
+Status = Literal["PASS", "FAIL", "INCONCLUSIVE"]
+SEVERITIES = ("off", "trace", "mild", "moderate", "severe", "extreme")
+NOMINAL = "none"
+"""Name of the fault of an undisturbed case."""
+
+
+class CaseResult(Model):
+    """One episode of (scenario, policy, fault, severity, seed)."""
+
+    case: str
+    """Content hash of everything that determines the case."""
+    scenario: str
+    policy: str
+    """``fleet``, ``baseline``, ``champion`` or the name of another policy."""
+    policy_hash: str
+    fault: str
+    """Family name such as ``channel.latency``; ``none`` for an undisturbed case."""
+    severity: Annotated[int, Field(ge=0, le=5)]
+    seed: int
+    cost: float = 0.0
+    """Cost less revenue per period, tools included, undiscounted, in the scenario's currency."""
+    operating_cost: float = 0.0
+    """The same without the cost of control."""
+    fill_rate: float = 1.0
+    calls: int = 0
+    attempts: int = 0
+    retries: int = 0
+    bytes: int = 0
+    tokens: int = 0
+    control_cost: float = 0.0
+    """Money spent on tool calls in the whole episode."""
+    decisions: int = 0
+    fallbacks: int = 0
+    """Decisions taken by the static policy because the agent could not act."""
+    labels: dict[str, int] = {}
+    """Failed attempts by label."""
+    fired: int = 0
+    """How often the fault struck."""
+    seen: int = 0
+    """How often an agent noticed (a label, a late answer, a changed world)."""
+    breaker_opened: int = 0
+    breaker_closed: int = 0
+    """Breakers that closed again after having been open."""
+    violations: tuple[str, ...] = ()
+    """Invariants broken; empty in a sound run."""
+    ledger_digest: str = ""
+    error: str = ""
+    """A crashed case is a result: the error's type and text."""
+
+
+class Criterion(Model):
+    """One line of the gate: what was measured, what was asked, what follows."""
+
+    gate: str
+    """Stable id, such as ``G3``."""
+    title: str
+    status: Status
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    """Confidence interval of the value."""
+    threshold: float | None = None
+    margin: float | None = None
+    """Distance to the threshold, positive where the criterion holds."""
+    sentence: str
+    """The evidence in one sentence."""
+
+
+class Figure(Model):
+    """One of the figures that decided a verdict."""
+
+    label: str
+    value: str
+
+
+class Verdict(Model):
+    """The judgement of one checkpoint."""
+
+    status: Status
+    criteria: tuple[Criterion, ...]
+    gate_file: str
+    gate_hash: str
+    figures: Annotated[tuple[Figure, ...], Field(max_length=3)] = ()
+    """The three figures that decided it."""
+    champion: str = ""
+    """The model version it was compared with, where there was one."""
+
+    @property
+    def failed(self) -> tuple[Criterion, ...]:
+        """The criteria that did not pass."""
+        return tuple(c for c in self.criteria if c.status != "PASS")
+
+
+class TrainingRow(Model):
+    """One update of training, a line of metrics.jsonl."""
+
+    update: int
+    agent_steps: int
+    seconds: float
+    steps_per_second: float
+    cost: float
+    """Cost per period of the rollouts, exploration included."""
+    baseline_cost: float
+    """Cost per period of the static baseline on the same paths."""
+    policy_loss: float
+    value_loss: float
+    entropy: float
+    kl: float
+    clip_share: float
+    explained_variance: float
+
+
+class Contender(Model):
+    """One policy of the nominal comparison."""
+
+    name: str
+    cost: float
+    low: float
+    high: float
+    """95 % interval of the mean cost per period over the evaluation seeds."""
+    fill_rate: float
+    p5: float
+    p95: float
+    cvar: float
+    """Mean cost of the worst tenth of the seeds."""
+    ratio: float
+    """Paired cost ratio to the baseline."""
+    ratio_low: float
+    ratio_high: float
+    seeds: int
+
+
+class FileRecord(Model):
+    """A file the run depended on."""
+
+    path: str
+    sha256: str
+
+
+class Manifest(Model):
+    """What was run, on what, and how to run it again."""
+
+    run: str
+    scenario: str
+    scenario_path: str
+    scenario_digest: str
+    files: tuple[FileRecord, ...] = ()
+    overrides: tuple[str, ...] = ()
+    seed: int
+    command: str
+    versions: dict[str, str] = {}
+    commit: str = ""
+    started: str = ""
+    """UTC, ISO 8601."""
+    machine: str = ""
+    stages: dict[str, float] = {}
+    """Wall seconds of each stage."""
+    currency: str = "EUR"
+    periods: int
+    baseline: dict[str, float] = {}
+    """Tuned order-up-to level by node (and product, as ``node/product``)."""
+    contenders: tuple[Contender, ...] = ()
+    bundle: str = ""
+    """Hash of the checkpoint that was judged."""
+    promoted: str = ""
+    """Model version that became champion, where one did."""
+    steady_state: str = ""
+    """Outcome of the clean run before any stress."""
+
+
+class Playback(Model):
+    """One nominal episode per policy on the same seed, for the pictures over time."""
+
+    seed: int
+    nodes: tuple[str, ...]
+    kinds: tuple[str, ...]
+    lanes: tuple[tuple[str, str], ...]
+    fleets: tuple[str, ...] = ()
+    on_hand: dict[str, list[list[float]]]
+    """By policy: [period][node] units at the end of the period, all products together."""
+    demand: list[list[float]]
+    """[period][node] units."""
+    unmet: dict[str, list[list[float]]]
+    cost: dict[str, list[float]]
+    """By policy: [period] cost less revenue."""
+    shipped: dict[str, list[float]]
+    """By policy: [lane] units per period, mean over the episode."""

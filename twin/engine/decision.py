@@ -1,0 +1,48 @@
+"""The Decision of one period: what the engines accept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from twin.errors import SimulationError
+from twin.network.world import World
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Orders and vehicle bookings of one period."""
+
+    orders: Floats  # (lane, product) units
+    vehicles: Floats  # (lane,) most vehicles that may leave; ignored where no fleet rides
+    min_load: Floats  # (lane,) share of its capacity that the last vehicle must fill to leave
+
+    @classmethod
+    def of_orders(cls, world: World, orders: Floats) -> Decision:
+        """Orders with vehicles as needed: as many as are free, however empty the last one."""
+        count = np.array([f.vehicles for f in world.fleets] + [0.0])
+        return cls(orders, count[world.fleet_of], np.zeros(len(world.lanes)))
+
+    def validated(self, world: World) -> Decision:
+        """The decision in whole units where asked; raises SimulationError when impossible."""
+        _, lanes, products, _ = world.shape
+        if self.orders.shape != (lanes, products):
+            raise SimulationError(
+                "orders have the wrong shape",
+                "decision",
+                str(self.orders.shape),
+                f"({lanes}, {products})",
+            )
+        for name in ("orders", "vehicles", "min_load"):
+            values = getattr(self, name)
+            if not (np.isfinite(values).all() and (values >= 0).all()):
+                raise SimulationError(
+                    f"{name} must be finite and not negative", "decision", str(values.min())
+                )
+        if not world.model.integral:
+            return self
+        return Decision(np.rint(self.orders), self.vehicles, self.min_load)

@@ -1,0 +1,316 @@
+"""The event engine: a network run event by event in SimPy. It is the truth.
+
+Epochs, shipments and vehicles are events in continuous time; within an epoch the phases of the
+convention run in order. Shipments that leave together and arrive together share one event.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from twin.engine.clock import ARRIVAL, EPOCH, Clock, snapped
+from twin.engine.decision import Decision
+from twin.engine.fleet import vehicles_for
+from twin.engine.ledger import PeriodLedger, Quantities
+from twin.errors import SimulationError
+from twin.exogenous.path import SamplePath
+from twin.network.world import World
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.intp]
+
+
+class EventEngine:
+    """One run of one network on one sample path.
+
+    Use: ``while engine.advance(): engine.decide(decision)``. ``advance`` runs the clock to the next
+    decision epoch; ``decide`` runs the rest of the period.
+    """
+
+    def __init__(self, world: World, path: SamplePath, clock: Clock | None = None) -> None:
+        nodes, lanes, products, fleets = world.shape
+        self.world = world
+        self.path = path
+        self.clock = clock or Clock()
+        self.t = -1
+        self.quantities = Quantities.empty(world)
+        self.on_hand: Floats = world.initial_stock.copy()  # (node, product)
+        self.backlog = np.zeros((nodes, products))  # customers'
+        self.pending = np.zeros((nodes, products))  # customers' demand known, not yet served
+        self.book = np.zeros((lanes, products))  # orders at the source
+        self.under_way = np.zeros((lanes, products))  # orders on their way to the source
+        self.transit = np.zeros((lanes, products))  # shipped, not received
+        self.dock = np.zeros((lanes, products))  # arrived, not received
+        self.idle = np.array([float(f.vehicles) for f in world.fleets])  # (fleet,)
+        self.returning = np.zeros((world.periods + 1, fleets))  # by the epoch they are back
+        self._order_arrivals = np.zeros((world.periods, lanes, products))
+        self._due: Ints = world.due_periods(path.lead_time)  # (period, lane)
+        self._levels = _shipping_levels(world, self._due)
+        self._storage_limited = bool(np.isfinite(world.storage).any())
+        self._make_limited = bool(np.isfinite(world.make_capacity).any())
+        self._lane_limited = bool(
+            np.isfinite(world.lane_capacity).any() or path.lane_open.min(initial=1) < 1
+        )
+        self._limited = (~world.unlimited)[:, None].astype(float)
+        self._raw_per_unit = self._limited / world.make_output[:, None]
+        self._lagged = bool(world.order_lag.any())
+        lanes_from = np.bincount(world.source, minlength=nodes)
+        self._sole = np.equal(lanes_from[world.source], 1)[:, None]
+        self._all_sole = bool(self._sole.all())
+        self._convoys: dict[bytes, list[tuple[float, Ints]]] = {}
+        self._at_order = False
+        self.clock.at(0.0, EPOCH, self._begin, 0)
+
+    @property
+    def ledger(self) -> PeriodLedger:
+        """The record of the run so far (complete once ``advance`` has returned False)."""
+        return PeriodLedger(self.world, self.path.seed, self.quantities)
+
+    @property
+    def on_order(self) -> Floats:
+        """Ordered and not yet received: (lane, product)."""
+        return self.under_way + self.book + self.transit
+
+    def inventory_position(self) -> Floats:
+        """On hand, less what is owed to anybody, plus on order: (node, product)."""
+        return self.on_hand - self.owed() + self.world.inbound.total(self.on_order)
+
+    def owed(self) -> Floats:
+        """Units promised: customers' and downstream nodes' open demand, (node, product).
+
+        Where unmet demand is lost, no more is owed to customers than is on hand.
+        """
+        open_demand = self.backlog + self.pending
+        lost = self.world.lost[:, None]
+        customers = np.where(lost, np.minimum(open_demand, self.on_hand), open_demand)
+        return customers + self.world.outbound.total(self.book)
+
+    def demand_row(self, t: int) -> Floats:
+        """Customers' demand of a past or current period: (node, product)."""
+        row: Floats = self.quantities.demand[t]
+        return row
+
+    def request_row(self, t: int) -> Floats:
+        """Orders of downstream nodes that reached each node in a past period: (node, product)."""
+        return self.world.outbound.total(self._order_arrivals[t])
+
+    def shipped_row(self, t: int) -> Floats:
+        """Shipments of a past period: (lane, product)."""
+        row: Floats = self.quantities.shipped[t]
+        return row
+
+    def returning_row(self, t: int) -> Floats:
+        """Vehicles that will be back at a later epoch: (fleet,)."""
+        return self.returning[t] if t < len(self.returning) - 1 else np.zeros_like(self.idle)
+
+    def advance(self) -> bool:
+        """Run to the next decision epoch; False when the horizon is over."""
+        if self.t >= self.world.periods - 1:
+            return False
+        step = self.clock.step
+        while not self._at_order:
+            step()
+        return True
+
+    def decide(self, decision: Decision) -> None:
+        """Carry out the decision of the current epoch and finish the period.
+
+        Raises SimulationError outside a decision epoch or for an impossible decision.
+        """
+        if not self._at_order:
+            raise SimulationError("not at a decision epoch", fix="Call advance() first.")
+        self._at_order = False
+        self._place(decision.validated(self.world).orders)
+        for phase in self.world.convention.after_order:
+            if phase == "ship":
+                self._ship(decision)
+            else:
+                self._run(phase)
+        if self.t + 1 < self.world.periods:
+            self.clock.at((self.t + 1) * self.world.period_d, EPOCH, self._begin, self.t + 1)
+
+    def _begin(self, t: int) -> None:
+        self.t = t
+        for phase in self.world.convention.before_order:
+            self._run(phase)
+        self._at_order = True
+
+    def _run(self, phase: str) -> None:
+        match phase:
+            case "receive":
+                self._receive()
+            case "demand":
+                self.pending = self.path.demand[self.t]
+                self.quantities.demand[self.t] = self.pending
+            case "serve":
+                self._serve()
+            case "account":
+                self._account()
+
+    def _place(self, orders: Floats) -> None:
+        """Send the orders to the sources, where they arrive after the order lead time."""
+        self.quantities.ordered[self.t] = orders
+        if not self._lagged:
+            self._order_arrivals[self.t] = orders
+        else:
+            arrival = self.t + self.world.order_lag
+            lanes = np.flatnonzero(arrival < self.world.periods)
+            self._order_arrivals[arrival[lanes], lanes] = orders[lanes]
+        self.under_way += orders
+
+    def _ship(self, decision: Decision) -> None:
+        """Serve the orders of downstream nodes, one echelon after the other where that matters."""
+        arrived = self._order_arrivals[self.t]
+        self.book += arrived
+        self.under_way -= arrived
+        for lanes in self._levels:
+            self._ship_lanes(decision, lanes)
+        lost = self.world.lost[self.world.source]
+        self.quantities.unfilled[self.t] = self.book
+        if lost.any():
+            self.book[lost] = 0.0
+
+    def _ship_lanes(self, decision: Decision, lanes: NDArray[np.bool_] | None) -> None:
+        world, t = self.world, self.t
+        want = self.book if lanes is None else np.where(lanes[:, None], self.book, 0.0)
+        if self._lane_limited:
+            want = _within(want, world.lane_capacity * self.path.lane_open[t])
+        shipped = self._allocate(want)
+        if world.fleets:
+            shipped = self._load(shipped, decision)
+        if world.model.integral:
+            shipped = np.floor(shipped + 1e-9)
+        used = world.outbound.total(shipped) * self._raw_per_unit
+        self.on_hand = np.maximum(self.on_hand - used, 0.0)
+        self.book = np.maximum(self.book - shipped, 0.0)
+        self.transit += shipped
+        self.quantities.shipped[t] += shipped
+        self._send(shipped)
+
+    def _allocate(self, want: Floats) -> Floats:
+        """Share what each node can ship among its lanes, in proportion to what they want."""
+        world = self.world
+        stock = np.where(
+            world.unlimited[:, None], np.inf, self.on_hand * world.make_output[:, None]
+        )
+        if self._all_sole:
+            granted = np.minimum(want, stock[world.source])
+        else:
+            wanted = world.outbound.total(want)
+            ratio = np.minimum(stock / np.maximum(wanted, 1e-300), 1.0)[world.source]
+            granted = np.where(self._sole, np.minimum(want, stock[world.source]), want * ratio)
+        if self._make_limited:
+            made = world.outbound.total(granted).sum(axis=1)
+            ratio = np.minimum(world.make_capacity / np.maximum(made, 1e-300), 1.0)
+            granted = granted * ratio[world.source][:, None]
+        return granted
+
+    def _load(self, ready: Floats, decision: Decision) -> Floats:
+        """Put freight on the vehicles that are free; what finds no room stays at the depot."""
+        loaded = ready.copy()
+        for f, fleet in enumerate(self.world.fleets):
+            load = ready[fleet.lanes].sum(axis=1)
+            leaving = vehicles_for(
+                load,
+                fleet.capacity,
+                np.rint(decision.vehicles[fleet.lanes]),
+                decision.min_load[fleet.lanes],
+                self.idle[f],
+                np,
+            )
+            carried = np.minimum(load, leaving * fleet.capacity)
+            loaded[fleet.lanes] *= (carried / np.maximum(load, 1e-300))[:, None]
+            self.quantities.trips[self.t, fleet.lanes] += leaving
+            self._depart(f, int(leaving.sum()))
+        return loaded
+
+    def _depart(self, fleet: int, count: int) -> None:
+        epoch, period = self.t * self.world.period_d, self.world.period_d
+        start = int(self.quantities.trips[self.t, self.world.fleets[fleet].lanes].sum()) - count
+        self.idle[fleet] -= count
+        for k in range(start, start + count):
+            trip = float(self.path.trip_time[self.t, fleet, k])
+            self.clock.at(snapped(epoch + trip, period), ARRIVAL, self._back, fleet)
+            back = self.t + max(1, int(self.world.due_periods(np.array(trip))))
+            self.returning[min(back, self.world.periods), fleet] += 1
+
+    def _back(self, fleet: int) -> None:
+        self.idle[fleet] += 1
+
+    def _send(self, shipped: Floats) -> None:
+        """Put shipments on the road: one event per arrival time."""
+        t, period = self.t, self.world.period_d
+        moving = shipped.any(axis=1)
+        for arrival_after, lanes in self._convoys_of(t):
+            if not moving[lanes].any():
+                continue
+            if arrival_after == 0.0:
+                self._arrive((lanes, shipped[lanes]))
+            else:
+                at = snapped(t * period + arrival_after, period)
+                self.clock.at(at, ARRIVAL, self._arrive, (lanes, shipped[lanes]))
+        if self.world.convention.receives_before_shipping and self.dock.any():
+            self._receive()
+
+    def _convoys_of(self, t: int) -> list[tuple[float, Ints]]:
+        """Lanes grouped by the lead time of the shipments that leave in period ``t``."""
+        row = self.path.lead_time[t]
+        key = row.tobytes()
+        if key not in self._convoys:
+            row = np.where(self._due[t] == 0, 0.0, row)
+            self._convoys[key] = [(float(v), np.flatnonzero(row == v)) for v in np.unique(row)]
+        return self._convoys[key]
+
+    def _arrive(self, convoy: tuple[Ints, Floats]) -> None:
+        lanes, units = convoy
+        self.dock[lanes] += units
+
+    def _receive(self) -> None:
+        """Put what has arrived on hand, as far as there is room."""
+        world = self.world
+        taken = self.dock.copy()
+        if self._storage_limited:
+            incoming = world.inbound.total(taken).sum(axis=1)
+            room = np.maximum(world.storage - self.on_hand.sum(axis=1), 0.0)
+            ratio = np.minimum(room / np.maximum(incoming, 1e-300), 1.0)
+            taken *= ratio[world.destination][:, None]
+            if world.model.integral:
+                taken = np.floor(taken + 1e-9)
+        self.dock -= taken
+        self.transit = np.maximum(self.transit - taken, 0.0)
+        self.on_hand = self.on_hand + world.inbound.total(taken)
+        self.quantities.received[self.t] += taken
+
+    def _serve(self) -> None:
+        """Serve customers from stock; the rest is backlogged or lost."""
+        world, t = self.world, self.t
+        want = self.pending + self.backlog
+        self.pending = np.zeros_like(want)
+        stock = np.where(world.unlimited[:, None], np.inf, self.on_hand)
+        sold = np.minimum(want, stock)
+        unmet = want - sold
+        self.on_hand = self.on_hand - sold * self._limited
+        self.backlog = np.where(world.lost[:, None], 0.0, unmet)
+        self.quantities.sold[t] = sold
+        self.quantities.unmet[t] = unmet
+
+    def _account(self) -> None:
+        self.quantities.on_hand[self.t] = self.on_hand
+        self.quantities.in_transit[self.t] = self.transit
+        self.quantities.waiting[self.t] = self.under_way + self.book
+
+
+def _within(want: Floats, limit: Floats) -> Floats:
+    """Scale each lane's wishes down to its capacity for all products together."""
+    ratio = limit / np.maximum(want.sum(axis=1), 1e-300)
+    scaled: Floats = np.where((ratio < 1.0)[:, None], want * ratio[:, None], want)
+    return scaled
+
+
+def _shipping_levels(world: World, due: Ints) -> list[NDArray[np.bool_] | None]:
+    """Groups of lanes that ship one after the other; one group of all unless leads can be zero."""
+    if not world.convention.receives_before_shipping or due.min(initial=1) > 0:
+        return [None]
+    depth = world.depth[world.source]
+    return [np.equal(depth, level) for level in np.unique(depth)]

@@ -1,0 +1,179 @@
+"""The PeriodLedger: what happened, per period, in units and in money; with a digest."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, fields
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from twin.engine.money import Accounts, Flows, accounts
+from twin.errors import InvariantError
+from twin.network.world import World
+
+Floats = NDArray[np.float64]
+TOLERANCE = 1e-9
+"""Relative tolerance of the conservation laws."""
+
+
+@dataclass(frozen=True)
+class Quantities:
+    """The recorded arrays; one trailing axis of replications is allowed."""
+
+    on_hand: Floats  # (period, node, product) end of period
+    in_transit: Floats  # (period, lane, product) end of period, waiting at the dock included
+    waiting: Floats  # (period, lane, product) orders at the source not yet shipped, end of period
+    ordered: Floats  # (period, lane, product)
+    shipped: Floats  # (period, lane, product)
+    received: Floats  # (period, lane, product)
+    unfilled: Floats  # (period, lane, product) backlog of the source, or cancelled this period
+    demand: Floats  # (period, node, product) customers' demand of the period
+    sold: Floats  # (period, node, product) served this period, backlog included
+    unmet: Floats  # (period, node, product) customers' backlog, or lost this period
+    trips: Floats  # (period, lane) vehicles that left
+
+    @classmethod
+    def empty(cls, world: World) -> Quantities:
+        """All zeros, for one run of the event engine."""
+        nodes, lanes, products, _ = world.shape
+        of_node, of_lane = (world.periods, nodes, products), (world.periods, lanes, products)
+        node_fields = {"on_hand", "demand", "sold", "unmet"}
+        shapes: dict[str, tuple[int, ...]] = {
+            f.name: of_node if f.name in node_fields else of_lane for f in fields(cls)
+        }
+        shapes["trips"] = (world.periods, lanes)
+        return cls(**{name: np.zeros(shape) for name, shape in shapes.items()})
+
+
+@dataclass(frozen=True)
+class PeriodLedger:
+    """What one run did, by period. Money is not discounted except in ``reward``."""
+
+    world: World
+    seed: int
+    quantities: Quantities
+
+    @property
+    def nodes(self) -> tuple[str, ...]:
+        """Node names, the order of every node axis."""
+        return self.world.nodes
+
+    @property
+    def lanes(self) -> tuple[str, ...]:
+        """Lane names ``src->dst``, the order of every lane axis."""
+        return self.world.lanes
+
+    def __getattr__(self, name: str) -> Floats:
+        if name.startswith("_") or name == "quantities":
+            raise AttributeError(name)
+        value: Floats = getattr(self.quantities, name)
+        return value
+
+    @cached_property
+    def accounts(self) -> Accounts:
+        """Money per node and period, part by part: each (period, node)."""
+        moved = {
+            field.name: np.moveaxis(getattr(self.quantities, field.name), 0, -1)
+            for field in fields(Flows)
+        }
+        world = self.world
+        money = accounts(
+            world.prices,
+            world.outbound.matrix,
+            world.inbound.matrix,
+            Flows(**moved),
+            world.convention.source_holds_transit,
+        )
+        parts = {f.name: np.moveaxis(getattr(money, f.name), -1, 0) for f in fields(Accounts)}
+        return Accounts(**parts)
+
+    @cached_property
+    def profit(self) -> Floats:
+        """Profit of each node and period, undiscounted: (period, node)."""
+        profit: Floats = self.accounts.profit
+        return profit
+
+    @cached_property
+    def cost(self) -> Floats:
+        """Cost less revenue of the whole network per period, undiscounted: (period,)."""
+        cost: Floats = -self.profit.sum(axis=1)
+        return cost
+
+    @cached_property
+    def reward(self) -> Floats:
+        """Discounted profit: (period, agent); under team reward every agent gets an equal part."""
+        discount = self.world.model.discount ** np.arange(len(self.cost))
+        return discount[:, None] * agent_rewards(self.world, self.profit)
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 over every recorded number, in field order."""
+        sha = hashlib.sha256()
+        for field in fields(Quantities):
+            # Adding zero turns -0.0 into 0.0, which are equal but differ in bytes.
+            sha.update(np.ascontiguousarray(getattr(self.quantities, field.name) + 0.0).tobytes())
+        return sha.hexdigest()
+
+    def check(self) -> None:
+        """Raise InvariantError unless units and money are conserved in every period."""
+        for law, error in conservation_errors(self).items():
+            scale = 1.0 + float(np.abs(self.quantities.on_hand).max(initial=0.0))
+            scale += float(np.abs(self.quantities.shipped).sum(axis=0).max(initial=0.0))
+            if not np.all(np.abs(error) <= TOLERANCE * scale):
+                period = int(np.argmax(np.abs(error).reshape(len(error), -1).max(axis=1)))
+                raise InvariantError(
+                    f"law broken: {law}",
+                    f"period {period}",
+                    f"{float(np.nanmax(np.abs(error))):.6g} off",
+                    "0",
+                )
+
+
+def agent_rewards(world: World, profit: Floats) -> Floats:
+    """Share the nodes' profit (..., node) among the agents: (..., agent)."""
+    agents = world.model.agents
+    owners = [world.nodes.index(name) for name in agents.replenish]
+    depots = [f.depot for f in world.fleets if f.name in agents.dispatch]
+    owners += depots
+    if not owners:
+        whole: Floats = profit.sum(axis=-1, keepdims=True)
+        return whole
+    if agents.reward == "local":
+        own: Floats = profit[..., owners]
+        return own
+    total = profit.sum(axis=-1, keepdims=True) / len(owners)
+    return np.repeat(total, len(owners), axis=-1)
+
+
+def conservation_errors(ledger: PeriodLedger) -> dict[str, Floats]:
+    """Deviation from each law per period, zero where it holds; the keys say the law."""
+    q, world = ledger.quantities, ledger.world
+    shipped, received = np.cumsum(q.shipped, 0), np.cumsum(q.received, 0)
+    used = world.outbound.matrix @ (shipped / world.make_output[world.source][:, None])
+    stock = world.initial_stock + world.inbound.matrix @ received - used - np.cumsum(q.sold, 0)
+    limited = ~world.unlimited
+    lost = world.lost[None, :, None]
+    backlog = np.cumsum(q.demand - q.sold, 0)
+    money = ledger.accounts
+    transfers = money.transfers_in.sum(-1) - money.transfers_out.sum(-1)
+    return {
+        "units: initial + received = on hand + shipped + sold": (q.on_hand - stock)[:, limited],
+        "lanes: shipped = received + in transit": q.in_transit - (shipped - received),
+        "customers: demand = sold + backlog": np.where(lost, 0.0, q.unmet - backlog),
+        "customers: demand = sold + lost": np.where(lost, q.demand - q.sold - q.unmet, 0.0),
+        "money: transfers between nodes cancel": transfers,
+        "stock is never negative": np.minimum(q.on_hand, 0.0),
+        "stock fits its storage": np.maximum(_overfull(ledger), 0.0),
+        "every number is finite": np.where(np.isfinite(q.on_hand), 0.0, np.inf),
+    }
+
+
+def _overfull(ledger: PeriodLedger) -> Floats:
+    """Units above the storage limit; stock that was there from the start is allowed."""
+    world = ledger.world
+    limit = np.maximum(world.storage, world.initial_stock.sum(axis=1))
+    finite = np.isfinite(limit)
+    over: Floats = ledger.quantities.on_hand.sum(axis=2)[:, finite] - limit[finite]
+    return over

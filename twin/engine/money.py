@@ -1,0 +1,90 @@
+"""Money: what a period (or many) earned and cost, per node and part.
+
+Arrays are item first with any trailing axes, so that one function serves one period of the event
+engine, a whole ledger (time as the trailing axis) and the batch engine (replications).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+from twin.network.incidence import lane_sum
+from twin.network.world import Prices
+
+
+@dataclass(frozen=True)
+class Flows:
+    """Quantities of a period that money is paid for; numpy or torch."""
+
+    on_hand: Any  # (node, product, ...) end of period
+    in_transit: Any  # (lane, product, ...) end of period
+    ordered: Any  # (lane, product, ...)
+    shipped: Any  # (lane, product, ...)
+    sold: Any  # (node, product, ...)
+    unmet: Any  # (node, product, ...) customers' backlog, or lost this period
+    unfilled: Any  # (lane, product, ...) backlog of the source, or cancelled this period
+    trips: Any  # (lane, ...) vehicles that left
+
+
+@dataclass(frozen=True)
+class Accounts:
+    """Parts of the profit per node, (node, ...); costs are positive numbers."""
+
+    revenue: Any
+    transfers_in: Any
+    transfers_out: Any
+    making: Any
+    holding: Any
+    transit: Any
+    freight: Any
+    ordering: Any
+    trips: Any
+    penalty: Any
+
+    @property
+    def profit(self) -> Any:
+        """Revenue and transfers received less everything paid: (node, ...)."""
+        earned = self.revenue + self.transfers_in
+        return earned - self.transfers_out - self.external_cost
+
+    @property
+    def external_cost(self) -> Any:
+        """What leaves the network: all costs but the transfers between nodes."""
+        stock = self.making + self.holding + self.transit + self.penalty
+        return stock + self.freight + self.ordering + self.trips
+
+
+PARTS = tuple(field.name for field in fields(Accounts))
+
+
+def _stretch(price: Any, like: Any) -> Any:
+    """Give a price the trailing axes of ``like``."""
+    return price.reshape(tuple(price.shape) + (1,) * (like.ndim - price.ndim))
+
+
+def _per_product(price: Any, units: Any) -> Any:
+    return (_stretch(price, units) * units).sum(1)
+
+
+def accounts(
+    prices: Prices, outbound: Any, inbound: Any, flows: Flows, source_holds_transit: bool
+) -> Accounts:
+    """Price the flows; ``outbound`` and ``inbound`` are the (node, lane) matrices of the world."""
+    transfer = _per_product(prices.transfer, flows.shipped)
+    penalty = flows.unmet + lane_sum(outbound, flows.unfilled)
+    orders = (flows.ordered.sum(1) > 0) * _stretch(prices.order, flows.trips)
+    transit = _per_product(prices.transit, flows.in_transit)
+    making = _stretch(prices.make, flows.sold) * lane_sum(outbound, flows.shipped)
+    return Accounts(
+        revenue=_per_product(prices.sale, flows.sold),
+        transfers_in=lane_sum(outbound, transfer),
+        transfers_out=lane_sum(inbound, transfer),
+        making=making.sum(1),
+        holding=_per_product(prices.holding, flows.on_hand),
+        transit=lane_sum(outbound if source_holds_transit else inbound, transit),
+        freight=lane_sum(inbound, _per_product(prices.freight, flows.shipped)),
+        ordering=lane_sum(inbound, orders),
+        trips=lane_sum(outbound, _stretch(prices.trip, flows.trips) * flows.trips),
+        penalty=_per_product(prices.penalty, penalty),
+    )

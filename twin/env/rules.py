@@ -1,0 +1,74 @@
+"""Ordering rules: the static policies a network runs by when no agent decides.
+
+Each maps inventory positions to order quantities, for any trailing axes, so that one rule serves a
+single node behind the tool boundary, the event engine, and thousands of replications at once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from twin.network.world import World
+
+RuleKind = Literal["constant", "base_stock", "weekday_base_stock", "s_s"]
+RULE_KINDS: tuple[RuleKind, ...] = ("constant", "base_stock", "weekday_base_stock", "s_s")
+WEEK = 7
+
+
+@dataclass(frozen=True)
+class OrderingRule:
+    """Parameters of one rule for every node: each (1 or 7 weekdays, node, product, ...).
+
+    constant            order ``level`` every period
+    base_stock          order up to ``level``
+    weekday_base_stock  order up to ``level`` of the weekday (periods of a day)
+    s_s                 order up to ``level`` when the position is at or below ``reorder``
+    """
+
+    kind: RuleKind
+    level: Any
+    reorder: Any = None
+
+    def orders(self, position: Any, t: int, node: Any = ..., xp: Any = np) -> Any:
+        """Quantities ordered at period ``t`` by the nodes selected with ``node``."""
+        level = self.level[t % len(self.level)][node]
+        if self.kind == "constant":
+            return level + 0 * position
+        gap = xp.clip(level - position, 0, None)
+        if self.kind == "s_s":
+            return xp.where(position <= self.reorder[0][node], gap, 0 * gap)
+        return gap
+
+
+def default_rule(world: World) -> OrderingRule:
+    """Base-stock at the scenario's order-up-to levels."""
+    return OrderingRule("base_stock", world.order_up_to[None])
+
+
+def lane_orders(world: World, quantities: Any, share: Any = None) -> Any:
+    """Split nodes' orders (node, product, ...) over their inbound lanes by share: (lane, ...)."""
+    share = world.share if share is None else share
+    wanted = quantities[world.destination]
+    return wanted * share.reshape((-1,) + (1,) * (wanted.ndim - 1))
+
+
+def sweep_orders(world: World, rule: OrderingRule, position: Any, t: int) -> Any:
+    """Orders of all nodes: (lane, product).
+
+    Where the convention lets a node see this period's inbound orders, nodes order from downstream
+    to upstream, each counting what its customers have just ordered.
+    """
+    if not world.convention.orders_see_inbound:
+        return lane_orders(world, rule.orders(position, t))
+    orders = np.zeros((len(world.lanes), len(world.products)))
+    for depth in sorted(set(world.depth.tolist()), reverse=True):
+        nodes = np.flatnonzero(world.depth == depth)
+        inbound = world.outbound.total(np.where(world.order_lag[:, None] == 0, orders, 0.0))
+        quantities = np.zeros_like(position)
+        quantities[nodes] = rule.orders((position - inbound)[nodes], t, nodes)
+        lanes = np.isin(world.destination, nodes)
+        orders[lanes] = lane_orders(world, quantities)[lanes]
+    return orders

@@ -1,0 +1,233 @@
+"""The frozen pydantic tree of one scenario file.
+
+Money is in the scenario's currency, quantities in units, times in days, masses in kilograms.
+Defaults live here and nowhere else.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field
+
+from twin.scenario.quantities import (
+    Amount,
+    BytesPerSecond,
+    ConstantTime,
+    Days,
+    Demand,
+    Kilograms,
+    LognormalTime,
+    Model,
+    Name,
+    PerProduct,
+    PositiveDays,
+    RandomTime,
+    Share,
+)
+
+NODE_KINDS = ("supplier", "factory", "warehouse", "store")
+ConventionName = Literal["standard", "orgym", "snyder"]
+
+
+class Product(Model):
+    """Something that is stocked and moved."""
+
+    value: Amount = 1.0
+    """Value of one unit."""
+    weight: Kilograms = 1.0
+    """Mass of one unit."""
+
+
+class Production(Model):
+    """Make-to-order production: raw stock is transformed while it is shipped."""
+
+    capacity: Annotated[float, Field(gt=0, le=1e12)] | None = None
+    """Units that can be made per period, all products together; none means no limit."""
+    output: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Units made from one unit of raw stock (yield)."""
+    cost: PerProduct = 0.0
+    """Cost of making one unit."""
+
+
+class Node(Model):
+    """A place that holds stock, makes it, or sells it."""
+
+    kind: Literal["supplier", "factory", "warehouse", "store"]
+    """Suppliers have unlimited stock, as do factories without inbound lanes."""
+    stock: PerProduct = 0.0
+    """On-hand units at the start."""
+    holding: PerProduct = 0.0
+    """Holding cost per unit on hand at the end of a period, per day."""
+    capacity: Annotated[float, Field(gt=0, le=1e12)] | None = None
+    """Storage room in units; what does not fit waits at the dock, in transit."""
+    price: PerProduct = 0.0
+    """Revenue per unit sold to customers."""
+    unmet: Literal["backlog", "lost"] = "backlog"
+    """What happens to unserved demand, of customers and of downstream nodes."""
+    penalty: PerProduct = 0.0
+    """Per lost unit; or per backlogged unit and day."""
+    production: Production | None = None
+    """Make-to-order production (suppliers and factories)."""
+    demand: Annotated[Demand | dict[Name, Demand] | None, Field(union_mode="left_to_right")] = None
+    """Customers' demand: one model for a single-product scenario, or a map by product."""
+    order_up_to: PerProduct | None = None
+    """Order-up-to level of the static policy; by default derived from demand and lead time."""
+
+
+class Lane(Model):
+    """A directed connection, written ``source -> destination``."""
+
+    lead_time: RandomTime = ConstantTime(value=0.0)
+    """Time from shipping to arrival."""
+    order_lead_time: Days = 0.0
+    """Time an order takes to reach the source; a whole number of periods."""
+    capacity: Annotated[float, Field(gt=0, le=1e12)] | None = None
+    """Most units shipped per period, all products together."""
+    price: PerProduct = 0.0
+    """Paid by the destination to the source per unit shipped."""
+    freight: PerProduct = 0.0
+    """Freight cost per unit shipped, paid by the destination."""
+    order_cost: Amount = 0.0
+    """Fixed cost of each order that asks for something."""
+    holding: PerProduct | None = None
+    """Cost per unit in transit and day; ``snyder`` defaults to the source's holding cost."""
+    fleet: Name | None = None
+    """Vehicle fleet that carries this lane; without one, freight moves freely."""
+    share: Annotated[float, Field(gt=0, le=1)] | None = None
+    """Share of the destination's orders placed on this lane; equal shares by default."""
+
+
+class Fleet(Model):
+    """A pool of identical vehicles shared by the lanes that name it."""
+
+    depot: Name
+    """Node the vehicles start from and return to."""
+    vehicles: Annotated[int, Field(ge=1, le=10_000)]
+    """Number of vehicles."""
+    capacity: Annotated[float, Field(gt=0, le=1e12)]
+    """Units one vehicle carries."""
+    round_trip: RandomTime
+    """Time from leaving the depot until the vehicle can leave again."""
+    cost_per_trip: Amount = 0.0
+    """Cost of one trip, paid by the depot."""
+
+
+class ActionForm(Model):
+    """How an agent's numbers become orders."""
+
+    form: Literal["base_stock_correction", "order_quantity"] = "base_stock_correction"
+    """Correct the static order-up-to level by a factor, or state the quantity itself."""
+    range: Annotated[float, Field(gt=0, le=3)] = 0.7
+    """base_stock_correction: the level is multiplied by exp(range * action), action in [-2, 2]."""
+    max_order: Annotated[float, Field(gt=0, le=1e12)] | None = None
+    """order_quantity: what action 1 stands for; default: lane capacity, else 4 x mean flow."""
+
+
+class Agents(Model):
+    """Who decides: the rest of the network runs by the static policy."""
+
+    replenish: tuple[Name, ...] = ()
+    """Nodes whose orders an agent places; default: every node with an inbound lane."""
+    dispatch: tuple[Name, ...] = ()
+    """Fleets whose vehicles an agent books."""
+    action: ActionForm = ActionForm()
+    reward: Literal["team", "local"] = "team"
+    """``team``: an equal part of the network's profit for each agent; ``local``: its own node's."""
+
+
+class Retries(Model):
+    """One layer of retries: at most ``attempts`` in all, within a budget, with full jitter."""
+
+    attempts: Annotated[int, Field(ge=1, le=3)] = 3
+    """Attempts per call, the first included."""
+    budget: Share = 0.1
+    """Retries allowed as a share of calls (token bucket)."""
+    reserve: Annotated[int, Field(ge=0, le=100)] = 3
+    """Retries an agent starts with."""
+    base: PositiveDays = 0.2 / 86_400
+    """First back-off; doubles with each attempt."""
+    cap: PositiveDays = 5 / 86_400
+    """Longest back-off."""
+
+
+class Breaker(Model):
+    """Circuit breaker per agent and tool (resilience4j's terms)."""
+
+    failure_rate: Share = 0.5
+    """Share of failed calls in the window that opens the breaker."""
+    window: Annotated[int, Field(ge=1, le=1000)] = 10
+    """Calls in the sliding window."""
+    minimum_calls: Annotated[int, Field(ge=1, le=1000)] = 5
+    """Calls before the rate counts."""
+    half_open_calls: Annotated[int, Field(ge=1, le=100)] = 2
+    """Trial calls while half open."""
+    open_for: PositiveDays = 2.0
+    """How long an open breaker waits before it lets trial calls through."""
+
+
+class ToolCosts(Model):
+    """What control costs: each part priced in the scenario's currency."""
+
+    call: Amount = 0.0
+    """Per attempt that leaves the agent."""
+    retry: Amount = 0.0
+    """On top, per attempt after the first."""
+    kilobyte: Amount = 0.0
+    """Per 1,000 bytes sent or received."""
+    kilotoken: Amount = 0.0
+    """Per 1,000 tokens; a token is counted as four bytes."""
+
+
+def _latency_shorthand(value: Any) -> Any:
+    if isinstance(value, int | float | str) and not isinstance(value, bool):
+        return {"model": "lognormal", "median": value, "p95": value}
+    return value
+
+
+class Tools(Model):
+    """The boundary between agents and the world: how their tool calls travel and what they cost."""
+
+    deadline: PositiveDays = 15 / 1_440
+    """Window after each review epoch in which agents read and act."""
+    latency: Annotated[LognormalTime, BeforeValidator(_latency_shorthand)] = LognormalTime(
+        model="lognormal", median=80e-3 / 86_400, p95=400e-3 / 86_400
+    )
+    """Time one message takes one way."""
+    timeout: PositiveDays = 30 / 86_400
+    """How long an attempt waits for its answer."""
+    bandwidth: BytesPerSecond = 64e3
+    """Shared by all agents, each direction."""
+    quota: Annotated[int, Field(ge=1, le=1_000_000)] = 600
+    """Calls the provider answers per minute; beyond it a call is refused."""
+    retries: Retries = Retries()
+    breaker: Breaker = Breaker()
+    costs: ToolCosts = ToolCosts()
+
+
+class ScenarioModel(Model):
+    """A logistics network and the rules it runs by."""
+
+    kind: Literal["scenario"] = "scenario"
+    name: Name
+    description: Annotated[str, Field(max_length=10_000)] = ""
+    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "EUR"
+    horizon: PositiveDays
+    """Simulated time; a whole number of periods."""
+    period: PositiveDays = 1.0
+    """Time between review epochs."""
+    convention: ConventionName = "standard"
+    """Order of the phases of a period."""
+    integral: bool = False
+    """Whole units: orders are rounded, allocations cut down."""
+    discount: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Discount factor per period; the first period's factor is discount^0."""
+    products: Annotated[dict[Name, Product], Field(min_length=1, max_length=10_000)] = Field(
+        default={"unit": Product()}
+    )
+    nodes: Annotated[dict[Name, Node], Field(min_length=1, max_length=10_000)]
+    lanes: Annotated[dict[str, Lane], Field(max_length=100_000)] = Field(default={})
+    """Keys are ``source -> destination``."""
+    fleets: Annotated[dict[Name, Fleet], Field(max_length=1_000)] = Field(default={})
+    agents: Agents = Agents()
+    tools: Tools = Tools()

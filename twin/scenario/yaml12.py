@@ -1,0 +1,275 @@
+"""Reads one YAML text by the rules of YAML 1.2's core schema, with the place of every value.
+
+PyYAML scans and parses; its YAML 1.1 rules are replaced: ``NO`` and ``10:30`` are text, ``010`` is
+ten, ``1e3`` a number, keys are text as written, and a key that is given twice is a problem.
+Everything is bounded: bytes, depth, and what aliases expand to.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from twin.errors import Problem
+from twin.scenario.findings import clip, shown
+from twin.scenario.nodes import MAX_DEPTH, Entry, ListNode, MapNode, Mark, Node, ScalarNode
+from twin.scenario.yaml_errors import syntax_problem
+
+MAX_EXPANDED = 100_000
+"""Nodes that all aliases of a file together may stand for."""
+MAX_DIGITS = 400
+"""A longer plain scalar is text: no number needs as many digits."""
+TAG = "tag:yaml.org,2002:"
+LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+DUMPER: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+
+_NOT_TEXT = re.compile(
+    "[^\t\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
+)
+
+
+def _infinity(text: str) -> float:
+    return float("-inf" if text[0] == "-" else "inf")
+
+
+CORE_SCHEMA: tuple[tuple[str, str, str, Callable[[str], object]], ...] = (
+    ("null", r"(?:~|null|Null|NULL|)\Z", "~nN", lambda _: None),
+    ("bool", r"(?:true|True|TRUE|false|False|FALSE)\Z", "tTfF", lambda t: t[0] in "tT"),
+    ("int", r"[-+]?[0-9]+\Z", "-+0123456789", int),
+    ("int", r"0o[0-7]+\Z", "0", lambda text: int(text[2:], 8)),
+    ("int", r"0x[0-9a-fA-F]+\Z", "0", lambda text: int(text[2:], 16)),
+    (
+        "float",
+        r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?\Z",
+        "-+.0123456789",
+        float,
+    ),
+    ("float", r"[-+]?\.(?:inf|Inf|INF)\Z", "-+.", _infinity),
+    ("float", r"\.(?:nan|NaN|NAN)\Z", ".", lambda _: float("nan")),
+)
+"""Tag, pattern, first characters and reader of every plain scalar that is not text (10.3.2)."""
+
+_Rule = tuple[str, re.Pattern[str], Callable[[str], object]]
+
+
+def _by_first_character() -> dict[str, list[_Rule]]:
+    table: dict[str, list[_Rule]] = {}
+    for tag, pattern, first, read in CORE_SCHEMA:
+        for character in [*first, *([""] if tag == "null" else [])]:
+            table.setdefault(character, []).append((tag, re.compile(pattern), read))
+    return table
+
+
+_RULES = _by_first_character()
+
+
+def resolve(text: str) -> object:
+    """The value of a plain scalar.
+
+    >>> [resolve(text) for text in ("NO", "010", "1e3", "10:30", "~", "0o10", "true")]
+    ['NO', 10, 1000.0, '10:30', None, 8, True]
+    """
+    for _, pattern, read in _RULES.get(text[:1], ()):
+        if pattern.match(text):
+            return read(text)
+    return text
+
+
+class Dumper(DUMPER):  # type: ignore[misc]  # the base is chosen at run time
+    """Writes YAML that reads the same by these rules and by YAML 1.1's."""
+
+
+for _tag, _pattern, _first, _ in CORE_SCHEMA:
+    Dumper.add_implicit_resolver(TAG + _tag, re.compile(_pattern), list(_first))
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """What one text holds: a tree, unless it could not be read to the end, and what is wrong."""
+
+    root: Node | None
+    problems: tuple[Problem, ...]
+
+
+class _Refused(Exception):  # noqa: N818 - carries a problem up, never leaves this file
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem)
+        self.problem = problem
+
+
+@dataclass(frozen=True)
+class _Built:
+    """A node with the number of nodes in it and its height, for the bounds."""
+
+    node: Node
+    size: int
+    height: int
+
+
+class _Composer:
+    """Builds the tree from the parser's events."""
+
+    def __init__(self, text: str, file: str) -> None:
+        self.file = file
+        self.events: Iterator[Any] = yaml.parse(text, Loader=LOADER)
+        self.problems: list[Problem] = []
+        self.anchors: dict[str, _Built | None] = {}
+        self.expanded = 0
+
+    def mark(self, event: Any) -> Mark:
+        return Mark(self.file, event.start_mark.line + 1, event.start_mark.column + 1)
+
+    def refuse(self, event: Any, message: str, hint: str = "") -> _Refused:
+        return _Refused(self.mark(event).problem(message, hint))
+
+    def complain(self, event: Any, message: str, hint: str = "") -> None:
+        self.problems.append(self.mark(event).problem(message, hint))
+
+    def document(self) -> Node:
+        next(self.events)
+        event = next(self.events)
+        if isinstance(event, yaml.StreamEndEvent):
+            raise self.refuse(event, "the file is empty")
+        root = self.node(next(self.events), 0).node
+        next(self.events)
+        event = next(self.events)
+        if not isinstance(event, yaml.StreamEndEvent):
+            self.complain(event, "a second document starts here", "a file holds exactly one")
+        return root
+
+    def node(self, event: Any, depth: int) -> _Built:
+        if isinstance(event, yaml.AliasEvent):
+            return self.alias(event, depth)
+        if depth > MAX_DEPTH:
+            raise self.refuse(event, f"nested deeper than {MAX_DEPTH} levels")
+        if event.anchor:
+            self.anchors[event.anchor] = None
+        built = self.collection(event, depth)
+        if event.anchor:
+            self.anchors[event.anchor] = built
+        return built
+
+    def collection(self, event: Any, depth: int) -> _Built:
+        if isinstance(event, yaml.ScalarEvent):
+            return _Built(ScalarNode(self.mark(event), self.scalar(event)), 1, 0)
+        if isinstance(event, yaml.SequenceStartEvent):
+            self.check_tag(event, "seq")
+            return self.sequence(event, depth)
+        self.check_tag(event, "map")
+        return self.mapping(event, depth)
+
+    def alias(self, event: Any, depth: int) -> _Built:
+        target = self.anchors.get(event.anchor)
+        if target is None:
+            inside = event.anchor in self.anchors
+            what = "refers to the value it stands in" if inside else "has no anchor above it"
+            raise self.refuse(event, f"the alias *{clip(event.anchor)} {what}")
+        self.expanded += target.size
+        if self.expanded > MAX_EXPANDED:
+            raise self.refuse(
+                event,
+                f"the aliases of this file stand for more than {MAX_EXPANDED:,} values",
+                "write the values out, or generate the file",
+            )
+        if depth + target.height > MAX_DEPTH:
+            raise self.refuse(event, f"nested deeper than {MAX_DEPTH} levels")
+        return target
+
+    def sequence(self, start: Any, depth: int) -> _Built:
+        items: list[_Built] = []
+        while not isinstance(event := next(self.events), yaml.SequenceEndEvent):
+            items.append(self.node(event, depth + 1))
+        node = ListNode(self.mark(start), tuple(item.node for item in items))
+        return _measured(node, items)
+
+    def mapping(self, start: Any, depth: int) -> _Built:
+        entries: dict[str, Entry] = {}
+        values: list[_Built] = []
+        while not isinstance(event := next(self.events), yaml.MappingEndEvent):
+            key = self.key(event, depth)
+            value = self.node(next(self.events), depth + 1)
+            if key is None or self.is_duplicate(event, key, entries):
+                continue
+            entries[key] = Entry(self.mark(event), value.node)
+            values.append(value)
+        return _measured(MapNode(self.mark(start), entries), values)
+
+    def key(self, event: Any, depth: int) -> str | None:
+        """The key as written, or None (with a problem) when it cannot be one."""
+        if not isinstance(event, yaml.ScalarEvent):
+            self.node(event, depth + 1)
+            self.complain(event, "a key must be plain text")
+            return None
+        self.check_tag(event, "str", "int", "float", "bool", "null")
+        if event.anchor:
+            self.anchors[event.anchor] = _Built(ScalarNode(self.mark(event), event.value), 1, 0)
+        if event.value == "<<" and event.implicit[0]:
+            self.complain(event, "merge keys (<<) are not part of YAML 1.2", "write the fields out")
+            return None
+        if event.value == "" and event.implicit[0]:
+            self.complain(event, "the key before ':' is missing")
+            return None
+        return str(event.value)
+
+    def is_duplicate(self, event: Any, key: str, entries: dict[str, Entry]) -> bool:
+        if key not in entries:
+            return False
+        first = entries[key].mark.line
+        self.complain(event, f"the key {shown(key)} is given twice", f"first in line {first}")
+        return True
+
+    def scalar(self, event: Any) -> object:
+        text = str(event.value)
+        if not self.check_tag(event, "str", "int", "float", "bool", "null"):
+            return text
+        if event.tag not in (None, TAG + "str", "!"):
+            return self.tagged(event, text)
+        if event.tag is not None or not event.implicit[0] or len(text) > MAX_DIGITS:
+            return text
+        return resolve(text)
+
+    def tagged(self, event: Any, text: str) -> object:
+        kind = event.tag.removeprefix(TAG)
+        for tag, pattern, read in _RULES.get(text[:1], ()):
+            if tag == kind and len(text) <= MAX_DIGITS and pattern.match(text):
+                return read(text)
+        self.complain(event, f"{shown(text)} is not of the type !!{kind}")
+        return None
+
+    def check_tag(self, event: Any, *allowed: str) -> bool:
+        if event.tag in (None, "!", *(TAG + name for name in allowed)):
+            return True
+        tag = event.tag.replace(TAG, "!!", 1)
+        self.complain(event, f"the tag {clip(tag)} is not allowed here", "leave it out")
+        return False
+
+
+def _measured(node: Node, parts: list[_Built]) -> _Built:
+    size = 1 + sum(part.size for part in parts)
+    return _Built(node, size, 1 + max((part.height for part in parts), default=0))
+
+
+def parse(text: str, file: str) -> Parsed:
+    """Read one YAML document; every problem found on the way is reported, not only the first."""
+    unreadable = _NOT_TEXT.search(text)
+    if unreadable is not None:
+        return Parsed(None, (_not_text(text, unreadable.start(), file),))
+    composer = _Composer(text, file)
+    try:
+        root = composer.document()
+    except _Refused as refused:
+        return Parsed(None, (*composer.problems, refused.problem))
+    except yaml.YAMLError as error:
+        return Parsed(None, (*composer.problems, syntax_problem(error, text, file)))
+    return Parsed(root, tuple(composer.problems))
+
+
+def _not_text(text: str, index: int, file: str) -> Problem:
+    line = text.count("\n", 0, index) + 1
+    column = index - text.rfind("\n", 0, index)
+    code = f"U+{ord(text[index]):04X}"
+    return Mark(file, line, column).problem(f"the character {code} is not allowed in YAML text")
