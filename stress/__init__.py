@@ -1,1 +1,1 @@
-"""PLACE"""
+"""What goes wrong, and the judgement: faults, campaigns, statistics, gates, promotion."""

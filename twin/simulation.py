@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,31 +13,59 @@ from twin.engine.event import EventEngine
 from twin.engine.ledger import PeriodLedger
 from twin.env.rules import OrderingRule, sweep_orders
 from twin.errors import UsageError
-from twin.exogenous.path import SamplePath, draw_path, path_with_demand
+from twin.exogenous.path import SamplePath
 from twin.network.world import World
 
 Floats = NDArray[np.float64]
 
 
-def run_rule(world: World, path: SamplePath, rule: OrderingRule) -> PeriodLedger:
+def run_rule(
+    world: World, path: SamplePath, rule: OrderingRule, batch: bool = False
+) -> PeriodLedger:
     """Run the whole network by one ordering rule, with vehicles as needed."""
-    engine = EventEngine(world, path)
-    while engine.advance():
-        orders = sweep_orders(world, rule, engine.inventory_position(), engine.t)
-        engine.decide(Decision.of_orders(world, orders))
-    ledger = engine.ledger
-    ledger.check()
-    return ledger
+
+    def decide(view: Any, position: Floats) -> Floats:
+        orders: Floats = sweep_orders(world, rule, position, view.t)
+        return orders
+
+    return _run(world, path, decide, batch)
 
 
-def run_orders(world: World, path: SamplePath, orders: Floats) -> PeriodLedger:
+def run_orders(world: World, path: SamplePath, orders: Floats, batch: bool = False) -> PeriodLedger:
     """Run the network under given orders: (period, lane, product)."""
-    engine = EventEngine(world, path)
-    while engine.advance():
-        engine.decide(Decision.of_orders(world, orders[engine.t]))
-    ledger = engine.ledger
+    return _run(world, path, lambda view, _: orders[view.t], batch)
+
+
+def _run(
+    world: World, path: SamplePath, orders: Callable[[Any, Floats], Floats], batch: bool
+) -> PeriodLedger:
+    """Run one episode and check the laws of conservation."""
+    ledger = (_run_batch if batch else _run_event)(world, path, orders)
     ledger.check()
     return ledger
+
+
+def _run_event(
+    world: World, path: SamplePath, orders: Callable[[Any, Floats], Floats]
+) -> PeriodLedger:
+    engine = EventEngine(world, path)
+    while engine.advance():
+        wanted = orders(engine, engine.inventory_position())
+        engine.decide(Decision.of_orders(world, wanted))
+    return engine.ledger
+
+
+def _run_batch(
+    world: World, path: SamplePath, orders: Callable[[Any, Floats], Floats]
+) -> PeriodLedger:
+    from twin.engine.batch import BatchEngine, stack_paths
+
+    engine = BatchEngine(world, stack_paths(world, [path]))
+    while engine.advance():
+        wanted = orders(engine, engine.inventory_position()[..., 0])
+        decision = Decision.of_orders(world, wanted).validated(world)
+        engine.decide(*(x[..., None] for x in vars(decision).values()))
+    return PeriodLedger(world, path.seed, engine.quantities().replication(0))
 
 
 def orders_by_lane(world: World, orders: Mapping[str, Sequence[object]]) -> Floats:
@@ -54,15 +83,3 @@ def orders_by_lane(world: World, orders: Mapping[str, Sequence[object]]) -> Floa
             raise UsageError("wrong number of order rows", name, str(len(rows)), str(world.periods))
         table[:, world.lanes.index(key)] = units
     return table
-
-
-def replay_orders(
-    world: World, demand: Mapping[str, Sequence[object]], orders: Mapping[str, Sequence[object]]
-) -> PeriodLedger:
-    """Run the network on recorded demand and orders, both by name."""
-    return run_orders(world, path_with_demand(world, demand), orders_by_lane(world, orders))
-
-
-def run_default(world: World, seed: int, rule: OrderingRule) -> PeriodLedger:
-    """Draw the path of a seed and run the rule on it."""
-    return run_rule(world, draw_path(world, seed), rule)

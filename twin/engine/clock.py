@@ -17,17 +17,28 @@ ARRIVAL, EPOCH = 2, 5
 _SNAP = 1e-9
 
 
+class _Call:
+    """The least that SimPy's step needs of an event that has already been triggered."""
+
+    __slots__ = ("_call", "_ok", "_value", "callbacks")
+
+    def __init__(self, call: Callable[[Any], None], value: Any) -> None:
+        self.callbacks: list[Callable[[Any], None]] | None = [self._fire]
+        self._call = call
+        self._value = value
+        self._ok = True
+
+    def _fire(self, _: Any) -> None:
+        self._call(self._value)
+
+
 class Clock(simpy.Environment):
     """A SimPy environment in days."""
 
     def at(self, time: float, priority: int, call: Callable[[Any], None], value: Any) -> None:
         """Call ``call(value)`` at an absolute time; a time already past means now."""
-        event = simpy.Event(self)
-        event._ok = True
-        event._value = value
-        event.callbacks = [lambda _: call(value)]
         queue: list[Any] = self._queue
-        heappush(queue, (max(time, self._now), priority, next(self._eid), event))
+        heappush(queue, (max(time, self._now), priority, next(self._eid), _Call(call, value)))
 
 
 def snapped(time: float, period: float) -> float:

@@ -24,8 +24,7 @@ class Decision:
     @classmethod
     def of_orders(cls, world: World, orders: Floats) -> Decision:
         """Orders with vehicles as needed: as many as are free, however empty the last one."""
-        count = np.array([f.vehicles for f in world.fleets] + [0.0])
-        return cls(orders, count[world.fleet_of], np.zeros(len(world.lanes)))
+        return cls(orders, world.fleet_vehicles, world.no_min_load)
 
     def validated(self, world: World) -> Decision:
         """The decision in whole units where asked; raises SimulationError when impossible."""
@@ -37,9 +36,10 @@ class Decision:
                 str(self.orders.shape),
                 f"({lanes}, {products})",
             )
-        for name in ("orders", "vehicles", "min_load"):
+        for name in ("orders", "vehicles", "min_load") if world.fleets else ("orders",):
             values = getattr(self, name)
-            if not (np.isfinite(values).all() and (values >= 0).all()):
+            # A NaN or an infinity anywhere makes the sum fail the comparison.
+            if not (lanes == 0 or (values.sum() < np.inf and values.min() >= 0)):
                 raise SimulationError(
                     f"{name} must be finite and not negative", "decision", str(values.min())
                 )

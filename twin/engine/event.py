@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from twin.engine.clock import ARRIVAL, EPOCH, Clock, snapped
 from twin.engine.decision import Decision
-from twin.engine.fleet import vehicles_for
+from twin.engine.fleet import VehiclePools
 from twin.engine.ledger import PeriodLedger, Quantities
 from twin.errors import SimulationError
 from twin.exogenous.path import SamplePath
@@ -29,7 +29,7 @@ class EventEngine:
     """
 
     def __init__(self, world: World, path: SamplePath, clock: Clock | None = None) -> None:
-        nodes, lanes, products, fleets = world.shape
+        nodes, lanes, products, _ = world.shape
         self.world = world
         self.path = path
         self.clock = clock or Clock()
@@ -42,8 +42,7 @@ class EventEngine:
         self.under_way = np.zeros((lanes, products))  # orders on their way to the source
         self.transit = np.zeros((lanes, products))  # shipped, not received
         self.dock = np.zeros((lanes, products))  # arrived, not received
-        self.idle = np.array([float(f.vehicles) for f in world.fleets])  # (fleet,)
-        self.returning = np.zeros((world.periods + 1, fleets))  # by the epoch they are back
+        self.vehicles = VehiclePools(world, path, self.clock)
         self._order_arrivals = np.zeros((world.periods, lanes, products))
         self._due: Ints = world.due_periods(path.lead_time)  # (period, lane)
         self._levels = _shipping_levels(world, self._due)
@@ -52,14 +51,22 @@ class EventEngine:
         self._lane_limited = bool(
             np.isfinite(world.lane_capacity).any() or path.lane_open.min(initial=1) < 1
         )
+        self._bottomless = np.where(world.unlimited, np.inf, 0.0)[:, None]
         self._limited = (~world.unlimited)[:, None].astype(float)
         self._raw_per_unit = self._limited / world.make_output[:, None]
         self._lagged = bool(world.order_lag.any())
         lanes_from = np.bincount(world.source, minlength=nodes)
         self._sole = np.equal(lanes_from[world.source], 1)[:, None]
         self._all_sole = bool(self._sole.all())
-        self._convoys: dict[bytes, list[tuple[float, Ints]]] = {}
+        self._convoys: dict[bytes, list[tuple[float, Ints | slice]]] = {}
+        self._docked = False
         self._at_order = False
+        self._phases = {
+            "receive": self._receive,
+            "demand": self._learn_demand,
+            "serve": self._serve,
+            "account": self._account,
+        }
         self.clock.at(0.0, EPOCH, self._begin, 0)
 
     @property
@@ -86,6 +93,11 @@ class EventEngine:
         customers = np.where(lost, np.minimum(open_demand, self.on_hand), open_demand)
         return customers + self.world.outbound.total(self.book)
 
+    @property
+    def idle(self) -> Floats:
+        """Vehicles at their depots: (fleet,)."""
+        return self.vehicles.idle
+
     def demand_row(self, t: int) -> Floats:
         """Customers' demand of a past or current period: (node, product)."""
         row: Floats = self.quantities.demand[t]
@@ -102,7 +114,7 @@ class EventEngine:
 
     def returning_row(self, t: int) -> Floats:
         """Vehicles that will be back at a later epoch: (fleet,)."""
-        return self.returning[t] if t < len(self.returning) - 1 else np.zeros_like(self.idle)
+        return self.vehicles.returning_row(t)
 
     def advance(self) -> bool:
         """Run to the next decision epoch; False when the horizon is over."""
@@ -126,27 +138,19 @@ class EventEngine:
             if phase == "ship":
                 self._ship(decision)
             else:
-                self._run(phase)
+                self._phases[phase]()
         if self.t + 1 < self.world.periods:
             self.clock.at((self.t + 1) * self.world.period_d, EPOCH, self._begin, self.t + 1)
 
     def _begin(self, t: int) -> None:
         self.t = t
         for phase in self.world.convention.before_order:
-            self._run(phase)
+            self._phases[phase]()
         self._at_order = True
 
-    def _run(self, phase: str) -> None:
-        match phase:
-            case "receive":
-                self._receive()
-            case "demand":
-                self.pending = self.path.demand[self.t]
-                self.quantities.demand[self.t] = self.pending
-            case "serve":
-                self._serve()
-            case "account":
-                self._account()
+    def _learn_demand(self) -> None:
+        self.pending = self.path.demand[self.t]
+        self.quantities.demand[self.t] = self.pending
 
     def _place(self, orders: Floats) -> None:
         """Send the orders to the sources, where they arrive after the order lead time."""
@@ -175,10 +179,10 @@ class EventEngine:
         world, t = self.world, self.t
         want = self.book if lanes is None else np.where(lanes[:, None], self.book, 0.0)
         if self._lane_limited:
-            want = _within(want, world.lane_capacity * self.path.lane_open[t])
+            want = _within(want, world.lane_capacity, self.path.lane_open[t])
         shipped = self._allocate(want)
         if world.fleets:
-            shipped = self._load(shipped, decision)
+            shipped = self.vehicles.load(shipped, decision, t, self.quantities.trips[t])
         if world.model.integral:
             shipped = np.floor(shipped + 1e-9)
         used = world.outbound.total(shipped) * self._raw_per_unit
@@ -191,9 +195,7 @@ class EventEngine:
     def _allocate(self, want: Floats) -> Floats:
         """Share what each node can ship among its lanes, in proportion to what they want."""
         world = self.world
-        stock = np.where(
-            world.unlimited[:, None], np.inf, self.on_hand * world.make_output[:, None]
-        )
+        stock = self.on_hand * world.make_output[:, None] + self._bottomless
         if self._all_sole:
             granted = np.minimum(want, stock[world.source])
         else:
@@ -206,78 +208,51 @@ class EventEngine:
             granted = granted * ratio[world.source][:, None]
         return granted
 
-    def _load(self, ready: Floats, decision: Decision) -> Floats:
-        """Put freight on the vehicles that are free; what finds no room stays at the depot."""
-        loaded = ready.copy()
-        for f, fleet in enumerate(self.world.fleets):
-            load = ready[fleet.lanes].sum(axis=1)
-            leaving = vehicles_for(
-                load,
-                fleet.capacity,
-                np.rint(decision.vehicles[fleet.lanes]),
-                decision.min_load[fleet.lanes],
-                self.idle[f],
-                np,
-            )
-            carried = np.minimum(load, leaving * fleet.capacity)
-            loaded[fleet.lanes] *= (carried / np.maximum(load, 1e-300))[:, None]
-            self.quantities.trips[self.t, fleet.lanes] += leaving
-            self._depart(f, int(leaving.sum()))
-        return loaded
-
-    def _depart(self, fleet: int, count: int) -> None:
-        epoch, period = self.t * self.world.period_d, self.world.period_d
-        start = int(self.quantities.trips[self.t, self.world.fleets[fleet].lanes].sum()) - count
-        self.idle[fleet] -= count
-        for k in range(start, start + count):
-            trip = float(self.path.trip_time[self.t, fleet, k])
-            self.clock.at(snapped(epoch + trip, period), ARRIVAL, self._back, fleet)
-            back = self.t + max(1, int(self.world.due_periods(np.array(trip))))
-            self.returning[min(back, self.world.periods), fleet] += 1
-
-    def _back(self, fleet: int) -> None:
-        self.idle[fleet] += 1
-
     def _send(self, shipped: Floats) -> None:
         """Put shipments on the road: one event per arrival time."""
         t, period = self.t, self.world.period_d
-        moving = shipped.any(axis=1)
         for arrival_after, lanes in self._convoys_of(t):
-            if not moving[lanes].any():
+            units = shipped[lanes]
+            if not units.any():
                 continue
-            if arrival_after == 0.0:
-                self._arrive((lanes, shipped[lanes]))
-            else:
+            if arrival_after > 0.0:
                 at = snapped(t * period + arrival_after, period)
-                self.clock.at(at, ARRIVAL, self._arrive, (lanes, shipped[lanes]))
-        if self.world.convention.receives_before_shipping and self.dock.any():
-            self._receive()
+                self.clock.at(at, ARRIVAL, self._arrive, (lanes, units))
+            else:
+                self._arrive((lanes, units))
+                if self.world.convention.receives_before_shipping:
+                    self._receive()
 
-    def _convoys_of(self, t: int) -> list[tuple[float, Ints]]:
+    def _convoys_of(self, t: int) -> list[tuple[float, Ints | slice]]:
         """Lanes grouped by the lead time of the shipments that leave in period ``t``."""
         row = self.path.lead_time[t]
         key = row.tobytes()
         if key not in self._convoys:
             row = np.where(self._due[t] == 0, 0.0, row)
-            self._convoys[key] = [(float(v), np.flatnonzero(row == v)) for v in np.unique(row)]
+            self._convoys[key] = [(float(v), _selector(row == v)) for v in np.unique(row)]
         return self._convoys[key]
 
-    def _arrive(self, convoy: tuple[Ints, Floats]) -> None:
+    def _arrive(self, convoy: tuple[Ints | slice, Floats]) -> None:
         lanes, units = convoy
         self.dock[lanes] += units
+        self._docked = True
 
     def _receive(self) -> None:
         """Put what has arrived on hand, as far as there is room."""
+        if not self._docked:
+            return
         world = self.world
-        taken = self.dock.copy()
+        taken = self.dock
+        self._docked = False
         if self._storage_limited:
             incoming = world.inbound.total(taken).sum(axis=1)
             room = np.maximum(world.storage - self.on_hand.sum(axis=1), 0.0)
             ratio = np.minimum(room / np.maximum(incoming, 1e-300), 1.0)
-            taken *= ratio[world.destination][:, None]
+            taken = taken * ratio[world.destination][:, None]
             if world.model.integral:
                 taken = np.floor(taken + 1e-9)
-        self.dock -= taken
+            self._docked = bool((taken < self.dock).any())
+        self.dock = self.dock - taken
         self.transit = np.maximum(self.transit - taken, 0.0)
         self.on_hand = self.on_hand + world.inbound.total(taken)
         self.quantities.received[self.t] += taken
@@ -287,7 +262,7 @@ class EventEngine:
         world, t = self.world, self.t
         want = self.pending + self.backlog
         self.pending = np.zeros_like(want)
-        stock = np.where(world.unlimited[:, None], np.inf, self.on_hand)
+        stock = self.on_hand + self._bottomless
         sold = np.minimum(want, stock)
         unmet = want - sold
         self.on_hand = self.on_hand - sold * self._limited
@@ -301,11 +276,19 @@ class EventEngine:
         self.quantities.waiting[self.t] = self.under_way + self.book
 
 
-def _within(want: Floats, limit: Floats) -> Floats:
-    """Scale each lane's wishes down to its capacity for all products together."""
-    ratio = limit / np.maximum(want.sum(axis=1), 1e-300)
-    scaled: Floats = np.where((ratio < 1.0)[:, None], want * ratio[:, None], want)
+def _within(want: Floats, capacity: Floats, lane_open: Floats) -> Floats:
+    """Scale each lane's wishes down to its capacity, and to the share of it that is open."""
+    ratio = np.minimum(capacity / np.maximum(want.sum(axis=1), 1e-300), 1.0) * lane_open
+    scaled: Floats = want * ratio[:, None]
     return scaled
+
+
+def _selector(lanes: NDArray[np.bool_]) -> Ints | slice:
+    """Index of the chosen lanes; a slice where they stand together, which is faster."""
+    found = np.flatnonzero(lanes)
+    if found[-1] - found[0] + 1 == len(found):
+        return slice(int(found[0]), int(found[-1]) + 1)
+    return found
 
 
 def _shipping_levels(world: World, due: Ints) -> list[NDArray[np.bool_] | None]:

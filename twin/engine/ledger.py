@@ -46,6 +46,10 @@ class Quantities:
         shapes["trips"] = (world.periods, lanes)
         return cls(**{name: np.zeros(shape) for name, shape in shapes.items()})
 
+    def replication(self, index: int) -> Quantities:
+        """One replication of a batch."""
+        return Quantities(**{f.name: getattr(self, f.name)[..., index] for f in fields(self)})
+
 
 @dataclass(frozen=True)
 class PeriodLedger:
@@ -129,6 +133,19 @@ class PeriodLedger:
                     f"{float(np.nanmax(np.abs(error))):.6g} off",
                     "0",
                 )
+
+
+def period_profit(world: World, quantities: Quantities, t: int) -> Floats:
+    """Profit of each node in one finished period, undiscounted: (node,)."""
+    money = accounts(
+        world.prices,
+        world.outbound.matrix,
+        world.inbound.matrix,
+        Flows(**{field.name: getattr(quantities, field.name)[t] for field in fields(Flows)}),
+        world.convention.source_holds_transit,
+    )
+    profit: Floats = money.profit
+    return profit
 
 
 def agent_rewards(world: World, profit: Floats) -> Floats:

@@ -35,12 +35,29 @@ WEEKDAYS = 7
 class View(Protocol):
     """What an engine shows of its state at a decision epoch; arrays may have a trailing axis."""
 
-    t: int
-    on_hand: Any
-    under_way: Any
-    book: Any
-    transit: Any
-    idle: Any
+    @property
+    def t(self) -> int:
+        """Index of the current period."""
+
+    @property
+    def on_hand(self) -> Any:
+        """Stock: (node, product, ...)."""
+
+    @property
+    def under_way(self) -> Any:
+        """Orders on their way to the source: (lane, product, ...)."""
+
+    @property
+    def book(self) -> Any:
+        """Orders at the source: (lane, product, ...)."""
+
+    @property
+    def transit(self) -> Any:
+        """Shipped, not received: (lane, product, ...)."""
+
+    @property
+    def idle(self) -> Any:
+        """Vehicles at their depots: (fleet, ...)."""
 
     def owed(self) -> Any:
         """Units promised: (node, product, ...)."""

@@ -30,7 +30,7 @@ class SamplePath:
     demand: Floats  # (period, node, product) units
     lead_time: Floats  # (period, lane) days
     trip_time: Floats  # (period, fleet, vehicle) days; vehicle = k-th that leaves in the period
-    lane_open: Floats  # (period, lane) share of the lane that works, 1 = open, 0 = closed
+    lane_open: Floats  # (period, lane) share of the freight that gets through
 
 
 def draw_path(world: World, seed: int) -> SamplePath:

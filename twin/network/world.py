@@ -113,6 +113,17 @@ class World:
         return tuple(sorted({int(i) for i in self.destination}))
 
     @cached_property
+    def fleet_vehicles(self) -> Floats:
+        """Vehicles of the fleet that carries each lane, 0 without: (lane,)."""
+        count = np.array([float(f.vehicles) for f in self.fleets] + [0.0])
+        return count[self.fleet_of]
+
+    @cached_property
+    def no_min_load(self) -> Floats:
+        """A least load of zero for every lane: (lane,)."""
+        return np.zeros(len(self.lanes))
+
+    @cached_property
     def history(self) -> int:
         """How many past shipments agents see per lane: the longest mean lead time, 1 to 10."""
         leads = [self.lead_periods(lane) for lane in range(len(self.lanes))]

@@ -11,7 +11,8 @@ from typing import Any, get_args
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
-from twin.scenario.findings import Finding, Path, did_you_mean, either, shown
+from twin.scenario.findings import Finding, Path, closest, did_you_mean, either, shown
+from twin.scenario.quantities import Name
 from twin.scenario.shape import (
     Leaf,
     ListShape,
@@ -54,12 +55,17 @@ def _findings(error: ValidationError, shape: Shape, data: Any, base: Path) -> tu
     unions: set[Path] = set()
     for details in islice(error.errors(include_url=False), MAX_ERRORS):
         spot = _walk(shape, details["loc"], data, base)
-        if not isinstance(spot.shape, UnionShape):
+        if not isinstance(spot.shape, UnionShape) or _is_missing(details, spot):
             found[_worded(details, spot)] = None
         elif spot.path not in unions:
             unions.add(spot.path)
             found.update(dict.fromkeys(_union_findings(spot)))
     return tuple(found)
+
+
+def _is_missing(details: ErrorDetails, spot: Spot) -> bool:
+    """Tell a field that is not there from one whose value lacks something."""
+    return details["type"] == "missing" and spot.value is None
 
 
 def _union_findings(spot: Spot) -> tuple[Finding, ...]:
@@ -163,29 +169,28 @@ def _unknown_field(_: ErrorDetails, spot: Spot) -> Finding:
     return Finding(spot.path, f"unknown field {shown(name)}", hint, at_key=True)
 
 
-def _literal(details: ErrorDetails, spot: Spot) -> Finding:
-    options = [str(o) for o in get_args(spot.shape.annotation)]
-    hint = did_you_mean(str(spot.value), options) if isinstance(spot.value, str) else ""
-    hint = "" if hint.startswith("known") else hint
-    return Finding(spot.path, f"got {shown(spot.value)}, expected {either(options)}", hint)
+def _literal(_: ErrorDetails, spot: Spot) -> Finding:
+    options = [str(option) for option in get_args(spot.shape.annotation)]
+    return _choice(spot.path, spot.value, options)
 
 
-def _wrong_tag(details: ErrorDetails, spot: Spot) -> Finding:
+def _wrong_tag(_: ErrorDetails, spot: Spot) -> Finding:
     key, choices = _tags(spot)
     got = spot.value.get(key) if isinstance(spot.value, dict) else spot.value
-    hint = did_you_mean(str(got), choices)
-    hint = "" if hint.startswith("known") else hint
-    return Finding((*spot.path, key), f"got {shown(got)}, expected {either(choices)}", hint)
+    return _choice((*spot.path, key), got, choices)
+
+
+def _choice(path: Path, got: object, options: list[str]) -> Finding:
+    near = closest(got, options) if isinstance(got, str) else None
+    hint = f"did you mean {shown(near)}?" if near else ""
+    return Finding(path, f"got {shown(got)}, expected {either(options)}", hint)
 
 
 def _no_tag(_: ErrorDetails, spot: Spot) -> Finding:
     key, choices = _tags(spot)
     message = f"the required field {shown(key)} is missing, expected {either(choices)}"
-    hint = ""
-    if isinstance(spot.value, dict):
-        hint = did_you_mean(key, list(spot.value))
-        hint = f"is {hint.split()[3].rstrip('?')} meant for it?" if "did" in hint else ""
-    return Finding((*spot.path, key), message, hint)
+    near = closest(key, list(spot.value)) if isinstance(spot.value, dict) else None
+    return Finding((*spot.path, key), message, f"is {shown(near)} meant for it?" if near else "")
 
 
 def _tags(spot: Spot) -> tuple[str, list[str]]:
@@ -196,7 +201,7 @@ def _tags(spot: Spot) -> tuple[str, list[str]]:
 def _bound(words: str, key: str) -> Callable[[ErrorDetails, Spot], Finding]:
     def told(details: ErrorDetails, spot: Spot) -> Finding:
         limit = details.get("ctx", {}).get(key)
-        number = f"{limit:.15g}" if isinstance(limit, int | float) else str(limit)
+        number = f"{limit:,.15g}" if isinstance(limit, int | float) else str(limit)
         unit = f" {base_unit(spot.shape)}".rstrip()
         message = f"got {shown(spot.value)}, expected {words} {number}{unit}"
         return Finding(spot.path, message, at_key=spot.at_key)
@@ -227,8 +232,67 @@ def _length(details: ErrorDetails, spot: Spot) -> Finding:
     return Finding(spot.path, message.replace("1 characters", "1 character"), at_key=spot.at_key)
 
 
-_NAME_PATTERN = next(
-    str(getattr(item, "pattern", ""))
-    for item in flat_metadata(shape_of(dict[str, Any]).__class__ and shape_of(str))
-    or [type("Pattern", (), {"pattern": ""})]
-)
+def _pattern(details: ErrorDetails, spot: Spot) -> Finding:
+    pattern = str(details.get("ctx", {}).get("pattern"))
+    words = _NAMES if pattern in _patterns(shape_of(Name)) else f"text that matches {pattern}"
+    return Finding(spot.path, f"got {shown(spot.value)}, expected {words}", at_key=spot.at_key)
+
+
+def _patterns(shape: Shape) -> list[str]:
+    return [str(getattr(item, "pattern", "")) for item in flat_metadata(shape)]
+
+
+def _said_by_validator(details: ErrorDetails, spot: Spot) -> Finding:
+    message = details["msg"].removeprefix("Value error, ")
+    hint = _unit_hint(spot.value) if isinstance(spot.value, str) else ""
+    return Finding(spot.path, message, hint, at_key=spot.at_key)
+
+
+def _unit_hint(text: str) -> str:
+    """Many write units out: ``3 days``."""
+    match = _NUMBER_AND_WORD.match(text[:MAX_QUANTITY])
+    unit = _LONG_UNITS.get(match[2].casefold()) if match else None
+    return f"did you mean '{match[1]} {unit}'?" if match and unit else ""
+
+
+MAX_QUANTITY = 64
+_NAMES = "a name: no '>' in it, and no space at its start"
+_NUMBER_AND_WORD = re.compile(r"\s*([-+]?[\d.]+)\s*([A-Za-z/%]+)\s*\Z")
+_LONG_UNITS = {
+    word: unit
+    for unit, words in {
+        "ms": "msec msecs millisecond milliseconds",
+        "s": "sec second seconds",
+        "min": "m minute minutes mins",
+        "h": "hr hrs hour hours",
+        "d": "day days",
+        "w": "wk week weeks",
+        "kg": "kgs kilo kilogram kilograms",
+        "t": "ton tons tonne tonnes",
+        "KB/s": "kb/s",
+        "MB/s": "mb/s",
+        "%": "percent",
+    }.items()
+    for word in words.split()
+}
+_WORDS: dict[str, Callable[[ErrorDetails, Spot], Finding]] = {
+    "missing": _missing,
+    "extra_forbidden": _unknown_field,
+    "literal_error": _literal,
+    "union_tag_invalid": _wrong_tag,
+    "union_tag_not_found": _no_tag,
+    "greater_than": _bound("more than", "gt"),
+    "greater_than_equal": _bound("at least", "ge"),
+    "less_than": _bound("less than", "lt"),
+    "less_than_equal": _bound("at most", "le"),
+    "finite_number": lambda _, spot: Finding(
+        spot.path, f"got {shown(spot.value)}, expected a finite number"
+    ),
+    "too_short": _count,
+    "too_long": _count,
+    "string_too_short": _length,
+    "string_too_long": _length,
+    "string_pattern_mismatch": _pattern,
+    "value_error": _said_by_validator,
+}
+"""How each kind of pydantic error is told; other kinds keep pydantic's own words."""

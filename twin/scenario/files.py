@@ -6,8 +6,6 @@ import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from twin.scenario.nodes import Mark
-
 MAX_YAML_BYTES = 4 * 1024**2
 MAX_CSV_BYTES = 16 * 1024**2
 
@@ -22,6 +20,11 @@ class FileHash:
 
 class UnreadableError(Exception):
     """A file that cannot be read; the message is in plain words."""
+
+    def __init__(self, message: str, line: int = 1) -> None:
+        super().__init__(message, line)
+        self.message = message
+        self.line = line
 
 
 @dataclass
@@ -74,9 +77,4 @@ def _decoded(content: bytes) -> str:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        raise UnreadableError(f"this is not UTF-8 text (byte {error.start}, line {line})") from None
-
-
-def start_of(file: str) -> Mark:
-    """The first place of a file."""
-    return Mark(file, 1, 1)
+        raise UnreadableError(f"this is not UTF-8 text (byte {error.start})", line) from None

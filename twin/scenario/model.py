@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, StrictBool
 
 from twin.scenario.quantities import (
     Amount,
@@ -21,6 +21,7 @@ from twin.scenario.quantities import (
     Model,
     Name,
     PerProduct,
+    PositiveAmount,
     PositiveDays,
     RandomTime,
     Share,
@@ -42,9 +43,9 @@ class Product(Model):
 class Production(Model):
     """Make-to-order production: raw stock is transformed while it is shipped."""
 
-    capacity: Annotated[float, Field(gt=0, le=1e12)] | None = None
+    capacity: PositiveAmount | None = None
     """Units that can be made per period, all products together; none means no limit."""
-    output: Annotated[float, Field(gt=0, le=1)] = 1.0
+    output: Annotated[float, Field(gt=0, le=1, strict=True)] = 1.0
     """Units made from one unit of raw stock (yield)."""
     cost: PerProduct = 0.0
     """Cost of making one unit."""
@@ -59,7 +60,7 @@ class Node(Model):
     """On-hand units at the start."""
     holding: PerProduct = 0.0
     """Holding cost per unit on hand at the end of a period, per day."""
-    capacity: Annotated[float, Field(gt=0, le=1e12)] | None = None
+    capacity: PositiveAmount | None = None
     """Storage room in units; what does not fit waits at the dock, in transit."""
     price: PerProduct = 0.0
     """Revenue per unit sold to customers."""
@@ -82,7 +83,7 @@ class Lane(Model):
     """Time from shipping to arrival."""
     order_lead_time: Days = 0.0
     """Time an order takes to reach the source; a whole number of periods."""
-    capacity: Annotated[float, Field(gt=0, le=1e12)] | None = None
+    capacity: PositiveAmount | None = None
     """Most units shipped per period, all products together."""
     price: PerProduct = 0.0
     """Paid by the destination to the source per unit shipped."""
@@ -94,7 +95,7 @@ class Lane(Model):
     """Cost per unit in transit and day; ``snyder`` defaults to the source's holding cost."""
     fleet: Name | None = None
     """Vehicle fleet that carries this lane; without one, freight moves freely."""
-    share: Annotated[float, Field(gt=0, le=1)] | None = None
+    share: Annotated[float, Field(gt=0, le=1, strict=True)] | None = None
     """Share of the destination's orders placed on this lane; equal shares by default."""
 
 
@@ -103,9 +104,9 @@ class Fleet(Model):
 
     depot: Name
     """Node the vehicles start from and return to."""
-    vehicles: Annotated[int, Field(ge=1, le=10_000)]
+    vehicles: Annotated[int, Field(ge=1, le=10_000, strict=True)]
     """Number of vehicles."""
-    capacity: Annotated[float, Field(gt=0, le=1e12)]
+    capacity: PositiveAmount
     """Units one vehicle carries."""
     round_trip: RandomTime
     """Time from leaving the depot until the vehicle can leave again."""
@@ -118,9 +119,9 @@ class ActionForm(Model):
 
     form: Literal["base_stock_correction", "order_quantity"] = "base_stock_correction"
     """Correct the static order-up-to level by a factor, or state the quantity itself."""
-    range: Annotated[float, Field(gt=0, le=3)] = 0.7
+    range: Annotated[float, Field(gt=0, le=3, strict=True)] = 0.7
     """base_stock_correction: the level is multiplied by exp(range * action), action in [-2, 2]."""
-    max_order: Annotated[float, Field(gt=0, le=1e12)] | None = None
+    max_order: PositiveAmount | None = None
     """order_quantity: what action 1 stands for; default: lane capacity, else 4 x mean flow."""
 
 
@@ -139,11 +140,11 @@ class Agents(Model):
 class Retries(Model):
     """One layer of retries: at most ``attempts`` in all, within a budget, with full jitter."""
 
-    attempts: Annotated[int, Field(ge=1, le=3)] = 3
+    attempts: Annotated[int, Field(ge=1, le=3, strict=True)] = 3
     """Attempts per call, the first included."""
     budget: Share = 0.1
     """Retries allowed as a share of calls (token bucket)."""
-    reserve: Annotated[int, Field(ge=0, le=100)] = 3
+    reserve: Annotated[int, Field(ge=0, le=100, strict=True)] = 3
     """Retries an agent starts with."""
     base: PositiveDays = 0.2 / 86_400
     """First back-off; doubles with each attempt."""
@@ -156,11 +157,11 @@ class Breaker(Model):
 
     failure_rate: Share = 0.5
     """Share of failed calls in the window that opens the breaker."""
-    window: Annotated[int, Field(ge=1, le=1000)] = 10
+    window: Annotated[int, Field(ge=1, le=1000, strict=True)] = 10
     """Calls in the sliding window."""
-    minimum_calls: Annotated[int, Field(ge=1, le=1000)] = 5
+    minimum_calls: Annotated[int, Field(ge=1, le=1000, strict=True)] = 5
     """Calls before the rate counts."""
-    half_open_calls: Annotated[int, Field(ge=1, le=100)] = 2
+    half_open_calls: Annotated[int, Field(ge=1, le=100, strict=True)] = 2
     """Trial calls while half open."""
     open_for: PositiveDays = 2.0
     """How long an open breaker waits before it lets trial calls through."""
@@ -198,7 +199,7 @@ class Tools(Model):
     """How long an attempt waits for its answer."""
     bandwidth: BytesPerSecond = 64e3
     """Shared by all agents, each direction."""
-    quota: Annotated[int, Field(ge=1, le=1_000_000)] = 600
+    quota: Annotated[int, Field(ge=1, le=1_000_000, strict=True)] = 600
     """Calls the provider answers per minute; beyond it a call is refused."""
     retries: Retries = Retries()
     breaker: Breaker = Breaker()
@@ -218,9 +219,9 @@ class ScenarioModel(Model):
     """Time between review epochs."""
     convention: ConventionName = "standard"
     """Order of the phases of a period."""
-    integral: bool = False
+    integral: StrictBool = False
     """Whole units: orders are rounded, allocations cut down."""
-    discount: Annotated[float, Field(gt=0, le=1)] = 1.0
+    discount: Annotated[float, Field(gt=0, le=1, strict=True)] = 1.0
     """Discount factor per period; the first period's factor is discount^0."""
     products: Annotated[dict[Name, Product], Field(min_length=1, max_length=10_000)] = Field(
         default={"unit": Product()}

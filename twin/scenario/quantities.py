@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    model_validator,
+)
 
 from twin import units
 from twin.errors import UsageError
@@ -34,9 +41,15 @@ PositiveDays = Annotated[float, _reader(units.duration_d), Field(gt=0, le=36_500
 Kilograms = Annotated[float, _reader(units.mass_kg), Field(ge=0, le=1e12)]
 BytesPerSecond = Annotated[float, _reader(units.rate_bytes_s), Field(gt=0, le=1e15)]
 Share = Annotated[float, _reader(units.share), Field(ge=0, le=1)]
-Amount = Annotated[float, Field(ge=0, le=1e12)]
+Amount = Annotated[float, Field(ge=0, le=1e12, strict=True)]
+PositiveAmount = Annotated[float, Field(gt=0, le=1e12, strict=True)]
 Name = Annotated[
-    str, Field(min_length=1, max_length=80, pattern=r"^[^\s>\x00-\x1f][^>\x00-\x1f]*$")
+    str,
+    Field(
+        min_length=1,
+        max_length=80,
+        pattern=r"^[^\s>\x00-\x1f]([^>\x00-\x1f]*[^\s>\x00-\x1f])?$",
+    ),
 ]
 PerProduct = Amount | dict[Name, Amount]
 """One number for every product, or a map from product name to number."""
@@ -68,7 +81,7 @@ class GammaTime(Model):
 
     model: Literal["gamma"]
     mean: PositiveDays
-    cv: Annotated[float, Field(gt=0, le=10)]
+    cv: Annotated[float, Field(gt=0, le=10, strict=True)]
     """Coefficient of variation: standard deviation / mean."""
 
 
@@ -143,7 +156,7 @@ class NegativeBinomialDemand(Pattern):
     model: Literal["negative_binomial"]
     mean: Amount
     """Units per day."""
-    size: Annotated[float, Field(gt=0, le=1e9)]
+    size: Annotated[float, Field(gt=0, le=1e9, strict=True)]
     """Dispersion: the smaller, the burstier."""
 
 
@@ -157,7 +170,7 @@ class TraceDemand(Pattern):
     """Column that holds the demand."""
     use: Literal["value", "mean"] = "value"
     """``value``: the recorded numbers are the demand; ``mean``: Poisson around them."""
-    wrap: bool = False
+    wrap: StrictBool = False
     """Start over when the trace is shorter than the horizon (otherwise that is an error)."""
     values: tuple[Amount, ...] = ()
     """Filled by the loader from the file; leave it out."""

@@ -162,13 +162,15 @@ def describe(shape: Shape) -> str:
     """What is expected, as the end of the sentence "expected ..."."""
     match shape:
         case TaggedShape(key=key, choices=choices):
-            return f"a map with {key}: {either(choices)}"
+            return f"a map with {key} ({either(choices)})"
         case UnionShape(choices=choices):
             return either(list(dict.fromkeys(describe(choice) for choice in choices)))
         case ListShape():
             return "a list"
-        case ModelShape() | MapShape():
+        case ModelShape():
             return "a map"
+        case MapShape():
+            return "a map by name"
         case Leaf(annotation=annotation):
             return _describe_leaf(shape, annotation)
 

@@ -21,6 +21,7 @@ from twin.scenario.yaml_errors import syntax_problem
 
 MAX_EXPANDED = 100_000
 """Nodes that all aliases of a file together may stand for."""
+MAX_COMPLAINTS = 200
 MAX_DIGITS = 400
 """A longer plain scalar is text: no number needs as many digits."""
 TAG = "tag:yaml.org,2002:"
@@ -127,6 +128,8 @@ class _Composer:
         return _Refused(self.mark(event).problem(message, hint))
 
     def complain(self, event: Any, message: str, hint: str = "") -> None:
+        if len(self.problems) == MAX_COMPLAINTS:
+            raise self.refuse(event, "too many problems to go on")
         self.problems.append(self.mark(event).problem(message, hint))
 
     def document(self) -> Node:

@@ -1,0 +1,40 @@
+"""What passes between rollout and update: a segment of experience one way, weights the other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agents.checkpoint.groups import Layers
+
+Array = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class GroupBatch:
+    """What the agents of one group saw and did in a segment."""
+
+    inputs: Array  # (period, replication, agent, in)
+    actions: Array  # (period, replication, agent, action) before clipping to the codec's bounds
+    log_probability: Array  # (period, replication, agent) when it was chosen
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One segment of experience."""
+
+    groups: tuple[GroupBatch, ...]
+    states: Array  # (period, replication, state) scaled global vectors
+    cut: NDArray[np.bool_]  # (period,) the trajectory breaks off after this step
+    cut_states: Array  # (cut, replication, state) true next states where it breaks off
+    rewards: Array  # (period, replication, reward stream) money
+
+
+@dataclass(frozen=True)
+class Weights:
+    """What the rollout needs of the learner, per group."""
+
+    layers: tuple[Layers, ...]
+    log_std: tuple[Array, ...]  # (agent, action)

@@ -1,0 +1,77 @@
+"""The one configuration of training; defaults live here and nowhere else."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from twin.scenario.quantities import Model
+
+Count = Annotated[int, Field(ge=1)]
+Positive = Annotated[float, Field(gt=0)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Widths = Annotated[tuple[Count, ...], Field(min_length=1, max_length=8)]
+
+
+class TrainConfig(Model):
+    """Everything that determines a training run, besides the scenario and its static levels."""
+
+    algorithm: Literal["mappo"] = "mappo"
+    """Multi-agent PPO with a centralised critic (Yu et al. 2022)."""
+    seed: Annotated[int, Field(ge=0)] = 0
+    """Seed of the initial weights, the exploration noise, the minibatches and the sample paths."""
+    agent_steps: Count = 2_000_000
+    """Budget: decisions of single agents; rounded up to whole updates."""
+    updates: Count | None = None
+    """Budget in updates; replaces ``agent_steps`` where given."""
+    replications: Count = 128
+    """Networks simulated side by side."""
+    segment: Count = 40
+    """Periods per update; the networks run on through the horizon from update to update."""
+    sharing: Literal["role", "none"] = "role"
+    """One actor network per role (agents told apart by a one-hot), or one per agent."""
+    hidden: Widths = (64, 64)
+    """Widths of the actors' tanh layers."""
+    critic_hidden: Widths = (64, 64)
+    """Widths of the critic's tanh layers."""
+    initial_log_std: float = -1.5
+    """Log of the initial standard deviation of actions; large noise ratchets stock up."""
+    actor_rate: Positive = 1e-3
+    """Adam's learning rate for the actors."""
+    critic_rate: Positive = 1e-3
+    """Adam's learning rate for the critic."""
+    final_rate_share: Fraction = 1.0
+    """Share of both learning rates that is left at the end of the budget, falling linearly."""
+    gamma: Fraction = 0.97
+    """Discount per period."""
+    lam: Fraction = 0.9
+    """Lambda of generalised advantage estimation."""
+    epochs: Count = 4
+    """Passes over the data of an update."""
+    minibatches: Count = 4
+    """Gradient steps per pass."""
+    clip_range: Positive = 0.2
+    """The probability ratio is clipped to 1 +- this."""
+    gradient_norm: Positive = 0.5
+    """Gradients are scaled down to this norm, actors and critic each."""
+    kl_stop: Positive = 0.02
+    """The actors stop learning from a batch once the approximate KL divergence passes this."""
+    huber: Positive = 10.0
+    """Where the value loss turns from quadratic to linear, in standard deviations of the return."""
+    normaliser_memory: Fraction = 0.9
+    """Weight of the past in the running mean and variance of returns, per update."""
+    control_variate: bool = True
+    """Subtract the static policy's reward on the same sample path."""
+    eval_every: Count = 10
+    """Updates between greedy evaluations; the best checkpoint so far is kept."""
+    eval_seeds: Count = 32
+    """Sample paths of each greedy evaluation, the same every time."""
+    checkpoint_every: Count = 25
+    """Updates between checkpoints to resume from."""
+    keep_checkpoints: Count = 2
+    """How many of them to keep; the newest win."""
+    threads: Count = 2
+    """Threads torch may use while training."""
+    device: str = "cpu"
+    """Torch device of the update; the rollout is numpy."""

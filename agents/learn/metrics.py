@@ -1,0 +1,51 @@
+"""What training reports: one TrainingRow per update, a line of ``metrics.jsonl``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from agents.checkpoint.files import write_file
+from twin.scenario.quantities import Model
+
+METRICS = "metrics.jsonl"
+
+
+class TrainingRow(Model):
+    """One update of training, a line of metrics.jsonl."""
+
+    update: int
+    agent_steps: int
+    seconds: float
+    steps_per_second: float
+    cost: float
+    """Cost per period of the rollouts, exploration included."""
+    baseline_cost: float
+    """Cost per period of the static baseline on the same paths."""
+    policy_loss: float
+    value_loss: float
+    entropy: float
+    kl: float
+    clip_share: float
+    explained_variance: float
+
+
+def append_row(folder: Path, row: TrainingRow) -> None:
+    """Add one line to the metrics of a run folder."""
+    with (folder / METRICS).open("a", encoding="utf-8") as file:
+        file.write(row.model_dump_json() + "\n")
+
+
+def read_rows(folder: Path) -> tuple[TrainingRow, ...]:
+    """The rows written so far; a last line cut off by a crash is left out."""
+    path = folder / METRICS
+    if not path.exists():
+        return ()
+    text = path.read_text(encoding="utf-8")
+    complete = text[: text.rfind("\n") + 1]
+    return tuple(TrainingRow.model_validate_json(line) for line in complete.splitlines())
+
+
+def keep_rows(folder: Path, last_update: int) -> None:
+    """Drop the rows after an update, because resumed training will write them again."""
+    kept = [row for row in read_rows(folder) if row.update <= last_update]
+    write_file(folder / METRICS, "".join(row.model_dump_json() + "\n" for row in kept).encode())

@@ -1,0 +1,104 @@
+"""The networks: one actor per group of agents, one centralised critic; all tanh, all orthogonal."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from agents.checkpoint.groups import Group, Layers
+from agents.learn.config import TrainConfig
+from twin.exogenous.streams import stream
+
+Floats = NDArray[np.floating]
+HIDDEN_GAIN = math.sqrt(2)
+ACTOR_HEAD_GAIN = 0.01
+CRITIC_HEAD_GAIN = 1.0
+
+
+class Mlp(nn.Module):
+    """Linear layers with tanh between them: rows (n, in) to (n, out)."""
+
+    def __init__(
+        self, sizes: Sequence[int], head_gain: float, generator: np.random.Generator
+    ) -> None:
+        super().__init__()
+        last = len(sizes) - 2
+        self.layers = nn.ModuleList(
+            _linear(size_in, size_out, head_gain if i == last else HIDDEN_GAIN, generator)
+            for i, (size_in, size_out) in enumerate(zip(sizes, sizes[1:], strict=False))
+        )
+
+    def forward(self, rows: Tensor) -> Tensor:
+        """Output of the network."""
+        *hidden, head = self.layers
+        for layer in hidden:
+            rows = torch.tanh(layer(rows))
+        out: Tensor = head(rows)
+        return out
+
+    def arrays(self) -> Layers:
+        """The weights as numpy copies, for the rollout and for bundles."""
+        return tuple((_array(layer.weight), _array(layer.bias)) for layer in self.layers)
+
+
+class Actor(nn.Module):
+    """Gaussian policy of one group: a mean network and one log standard deviation per agent."""
+
+    def __init__(self, group: Group, start: Floats, config: TrainConfig) -> None:
+        """``start`` (action,) is the mean action before training."""
+        super().__init__()
+        agents = len(group.agents)
+        sizes = (group.input_size, *config.hidden, group.action_size)
+        generator = stream(config.seed, f"initial weights/actor/{group.name}")
+        self.mean = Mlp(sizes, ACTOR_HEAD_GAIN, generator)
+        with torch.no_grad():
+            self.mean.layers[-1].bias.copy_(torch.from_numpy(start))
+        log_std = torch.full((agents, group.action_size), config.initial_log_std)
+        self.log_std = nn.Parameter(log_std)  # (agent, action)
+
+    def log_probability(self, inputs: Tensor, actions: Tensor, used: Tensor) -> Tensor:
+        """Log density of actions: (n, agent, in), (n, agent, action) to (n, agent).
+
+        ``used`` (agent, action) is one where an agent has that action and zero where it is padding.
+        """
+        noise = (actions - self.mean(inputs)) * torch.exp(-self.log_std)
+        return -((0.5 * noise**2 + self.log_std + 0.5 * math.log(2 * math.pi)) * used).sum(-1)
+
+    def entropy(self, used: Tensor) -> Tensor:
+        """Mean entropy of an agent's action distribution."""
+        per_action = self.log_std + 0.5 * math.log(2 * math.pi * math.e)
+        return (per_action * used).sum(-1).mean()
+
+
+def make_critic(state_size: int, streams: int, config: TrainConfig) -> Mlp:
+    """The critic: scaled global vector (n, state) to normalised values (n, reward stream)."""
+    generator = stream(config.seed, "initial weights/critic")
+    return Mlp((state_size, *config.critic_hidden, streams), CRITIC_HEAD_GAIN, generator)
+
+
+def _linear(size_in: int, size_out: int, gain: float, generator: np.random.Generator) -> nn.Linear:
+    """An orthogonal layer with zero bias, drawn without torch's global random state."""
+    layer: nn.Linear = nn.utils.skip_init(nn.Linear, size_in, size_out)
+    weight = gain * orthogonal(size_out, size_in, generator)
+    with torch.no_grad():
+        layer.weight.copy_(torch.from_numpy(weight))
+        layer.bias.zero_()
+    return layer
+
+
+def orthogonal(rows: int, columns: int, generator: np.random.Generator) -> Floats:
+    """A random matrix with orthonormal rows or columns, whichever are fewer (Saxe et al. 2014)."""
+    tall = generator.standard_normal((max(rows, columns), min(rows, columns)))
+    q, r = np.linalg.qr(tall)
+    q = q * np.sign(np.diag(r))
+    return q if rows >= columns else q.T
+
+
+def _array(tensor: Tensor) -> NDArray[np.float32]:
+    copy: NDArray[np.float32] = tensor.detach().cpu().numpy().copy()
+    return copy

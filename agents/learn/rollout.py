@@ -1,0 +1,252 @@
+"""Experience: many networks side by side on fresh sample paths, acted for in plain numpy."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agents.checkpoint.groups import Layers, forward
+from agents.learn.batch import Array, Batch, GroupBatch, Weights
+from agents.learn.config import TrainConfig
+from agents.learn.setup import GroupSetup, Setup, reward_streams
+from twin.engine.batch import BatchEngine, BatchPath, stack_paths
+from twin.env.observe import global_vector
+from twin.env.rules import OrderingRule, lane_orders
+from twin.exogenous.path import draw_path
+from twin.exogenous.streams import stream
+from twin.network.world import World
+
+Floats = NDArray[np.float64]
+Decision = tuple[Any, Any, Any]
+"""Orders (lane, product, B), vehicles (lane, B) and least loads (lane, B)."""
+HALF_LOG_2PI = 0.5 * math.log(2 * math.pi)
+TRAINING_SEEDS = 1_000_000_000
+"""Training paths count from here, evaluation paths from half of it, people's seeds from zero."""
+SEEDS_PER_RUN = 10_000_000
+
+
+@dataclass(frozen=True)
+class Segment:
+    """Experience of one update, and what it cost per period."""
+
+    batch: Batch
+    cost: float
+    baseline_cost: float
+
+
+class Horizon:
+    """B networks on their way from the first to the last epoch.
+
+    ``vector`` is the global vector of the current epoch with a zero appended: (state + 1, B). After
+    the last decision it is the true final one.
+    """
+
+    def __init__(self, setup: Setup, world: World, path: BatchPath) -> None:
+        self.setup = setup
+        self.world = world
+        self.rule = OrderingRule("base_stock", setup.levels[None, :, :, None])
+        self.engine = BatchEngine(world, path, keep_rows=False)
+        self.decisions: list[Decision] = []
+        self.over = False
+        self._advance()
+
+    @property
+    def t(self) -> int:
+        """The current epoch."""
+        return self.engine.t
+
+    def static_decision(self) -> Decision:
+        """What the network does where no agent decides: order up to the levels, no truck waits."""
+        world, engine = self.world, self.engine
+        position = engine.inventory_position()
+        orders = lane_orders(world, self.rule.orders(position, engine.t)).astype(position.dtype)
+        count = np.array([f.vehicles for f in world.fleets] + [0.0])[world.fleet_of]
+        vehicles = np.repeat(count[:, None], orders.shape[-1], axis=1).astype(position.dtype)
+        return orders, vehicles, np.zeros_like(vehicles)
+
+    def decision(self, actions: Sequence[Array]) -> Decision:
+        """The network's decision where each group's agents act: (agent, action, B) per group."""
+        orders, vehicles, min_load = self.static_decision()
+        for group, acts in zip(self.setup.groups, actions, strict=True):
+            for i, codec in enumerate(group.codecs):
+                spec = codec.spec
+                observation = self.vector[group.places[i, : spec.size]]
+                wish = codec.decode(observation, acts[i, : codec.action_size])
+                if spec.role == "replenish":
+                    orders[spec.lanes] = wish.reshape(len(spec.lanes), -1, wish.shape[-1])
+                else:
+                    vehicles[spec.lanes], min_load[spec.lanes] = np.split(wish, 2)
+        return orders, vehicles, min_load
+
+    def step(self, decision: Decision) -> Floats:
+        """Finish the period and go to the next epoch; the nodes' profit: (B, node)."""
+        self.engine.decide(*decision)
+        self.decisions.append(decision)
+        profit: Floats = self.engine.profit_row().T
+        self._advance()
+        return profit
+
+    def _advance(self) -> None:
+        seen = self.engine.advance()
+        self.over = not seen or self.engine.t >= self.setup.world.periods
+        if not seen:
+            return
+        vector = global_vector(self.world, self.engine)
+        self.vector = np.concatenate([vector, np.zeros_like(vector[:1])])
+
+
+class Sampler:
+    """Yields one segment after the other; a new horizon has new sample paths."""
+
+    def __init__(self, setup: Setup, config: TrainConfig) -> None:
+        self.setup = setup
+        self.config = config
+        self.start_horizon(0)
+
+    def start_horizon(self, number: int, decisions: Sequence[Decision] = ()) -> None:
+        """Go to a horizon and replay what was decided in it so far."""
+        self.number = number
+        count = self.config.replications
+        first = TRAINING_SEEDS + self.config.seed * SEEDS_PER_RUN + number * count
+        world = self.setup.longer
+        path = paths(world, range(first, first + count), np.float32)
+        self.baseline = static_profit(self.setup, world, path)  # (period, B, node)
+        self.horizon = Horizon(self.setup, world, path)
+        for decision in decisions:
+            self.horizon.step(decision)
+
+    def collect(self, weights: Weights, update: int) -> Segment:
+        """Run one segment with exploration noise that belongs to the update."""
+        periods = self.config.segment
+        noise = self._noise(update)
+        steps, states, profits, static = [], [], [], []
+        cut = np.zeros(periods, dtype=np.bool_)
+        cut_states = []
+        for k in range(periods):
+            horizon = self.horizon
+            states.append(self._state())
+            acted = [
+                _explore(group, layers, log_std, horizon.vector, noise[g][k])
+                for g, (group, layers, log_std) in enumerate(
+                    zip(self.setup.groups, weights.layers, weights.log_std, strict=True)
+                )
+            ]
+            static.append(self.baseline[horizon.t])
+            profits.append(horizon.step(horizon.decision([a[1] for a in acted])))
+            steps.append(acted)
+            if horizon.over or k == periods - 1:
+                cut[k] = True
+                cut_states.append(self._state())
+            if horizon.over:
+                self.start_horizon(self.number + 1)
+        return self._segment(steps, states, cut, cut_states, np.array(profits), np.array(static))
+
+    def _noise(self, update: int) -> list[Array]:
+        """Standard normal numbers of one segment: (period, agent, action, B) per group."""
+        config = self.config
+        rng = stream(config.seed, f"exploration/{update}")
+        return [
+            rng.standard_normal(
+                (config.segment, *group.used.shape, config.replications), dtype=np.float32
+            )
+            for group in self.setup.groups
+        ]
+
+    def _state(self) -> Array:
+        """Scaled global vector of the current epoch: (state, B)."""
+        scaled: Array = (self.horizon.vector[:-1] * self.setup.state_scale[:, None]).astype(
+            np.float32
+        )
+        return scaled
+
+    def _segment(
+        self,
+        steps: list[list[tuple[Array, Array, Array]]],
+        states: list[Array],
+        cut: NDArray[np.bool_],
+        cut_states: list[Array],
+        profits: Floats,
+        static: Floats,
+    ) -> Segment:
+        groups = tuple(
+            GroupBatch(
+                inputs=np.ascontiguousarray(np.stack([x for x, _, _ in acts]).transpose(0, 3, 1, 2)),
+                actions=np.ascontiguousarray(
+                    np.stack([a for _, a, _ in acts]).transpose(0, 3, 1, 2)
+                ),
+                log_probability=np.ascontiguousarray(
+                    np.stack([p for _, _, p in acts]).transpose(0, 2, 1)
+                ),
+            )
+            for acts in zip(*steps, strict=True)
+        )
+        gained = profits - static if self.config.control_variate else profits
+        rewards = reward_streams(self.setup.world, gained).astype(np.float32)
+        batch = Batch(groups, _columns_last(states), cut, _columns_last(cut_states), rewards)
+        return Segment(batch, _cost(profits), _cost(static))
+
+
+def _explore(
+    group: GroupSetup, layers: Layers, log_std: Array, vector: Floats, noise: Array
+) -> tuple[Array, Array, Array]:
+    """Inputs (agent, in, B), actions (agent, action, B), log probability (agent, B)."""
+    inputs = group.inputs(vector)
+    actions = forward(layers, inputs) + np.exp(log_std)[..., None] * noise
+    density = (0.5 * noise**2 + log_std[..., None] + HALF_LOG_2PI) * group.used[..., None]
+    return inputs, actions, -density.sum(axis=1)
+
+
+def _columns_last(states: list[Array]) -> Array:
+    """(step, state, B) to contiguous (step, B, state)."""
+    return np.ascontiguousarray(np.stack(states).transpose(0, 2, 1))
+
+
+def _cost(profit: Floats) -> float:
+    """Mean cost less revenue of the whole network per period: from (period, B, node)."""
+    return -float(profit.sum(axis=-1).mean())
+
+
+def paths(world: World, seeds: Sequence[int], dtype: Any = None) -> BatchPath:
+    """The sample paths of some seeds."""
+    return stack_paths(world, [draw_path(world, seed) for seed in seeds], np, dtype)
+
+
+def static_profit(setup: Setup, world: World, path: BatchPath) -> Floats:
+    """Profit of the static policy on given paths: (period, B, node)."""
+    horizon = Horizon(setup, world, path)
+    rows = []
+    while not horizon.over:
+        rows.append(horizon.step(horizon.static_decision()))
+    return np.stack(rows)
+
+
+def evaluation_seeds(count: int) -> range:
+    """The fixed seeds of greedy evaluation."""
+    first = TRAINING_SEEDS // 2
+    return range(first, first + count)
+
+
+def evaluate(setup: Setup, layers: Sequence[Layers], seeds: Sequence[int]) -> Floats:
+    """Cost per period of greedy actors on each seed: (seed,)."""
+    horizon = Horizon(setup, setup.world, paths(setup.world, seeds))
+    rows = []
+    while not horizon.over:
+        means = [
+            forward(of_group, group.inputs(horizon.vector))
+            for group, of_group in zip(setup.groups, layers, strict=True)
+        ]
+        rows.append(horizon.step(horizon.decision(means)).sum(axis=1))
+    cost: Floats = -np.mean(rows, axis=0)
+    return cost
+
+
+def evaluate_static(setup: Setup, seeds: Sequence[int]) -> Floats:
+    """Cost per period of the static policy on each seed: (seed,)."""
+    profit = static_profit(setup, setup.world, paths(setup.world, seeds))
+    cost: Floats = -profit.sum(axis=2).mean(axis=0)
+    return cost

@@ -1,0 +1,110 @@
+"""What a training run works on: the world, its agents in groups, and where their numbers stand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agents.checkpoint.groups import Group, group_agents
+from twin.engine.ledger import agent_rewards
+from twin.env.act import Codec, codecs
+from twin.env.observe import observation_scale
+from twin.network.world import World
+
+Array = NDArray[np.float32]
+Floats = NDArray[np.float64]
+Ints = NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class GroupSetup:
+    """One group of agents and how its network inputs are gathered from the global vector."""
+
+    group: Group
+    codecs: tuple[Codec, ...]
+    places: Ints  # (agent, observation) into the global vector with one zero appended
+    scale: Array  # (agent, observation, 1) factor; zero for ages and padding
+    used: Array  # (agent, action) 1, or 0 for padding
+    streams: Ints  # (agent,) reward stream
+    start: Array  # (action,) mean action before training
+
+    def inputs(self, vector: Floats) -> Array:
+        """Network inputs from the padded global vector (size + 1, B): (agent, in, B)."""
+        agents, observation = self.places.shape
+        found = np.zeros((agents, self.group.input_size, vector.shape[-1]), dtype=np.float32)
+        np.multiply(vector[self.places], self.scale, out=found[:, :observation], casting="unsafe")
+        for i in range(agents):
+            found[i, observation + i] = 1.0
+        return found
+
+
+@dataclass(frozen=True)
+class Setup:
+    """A world ready for training."""
+
+    world: World
+    levels: Floats  # (node, product) order-up-to level that action zero stands for
+    groups: tuple[GroupSetup, ...]
+    state_scale: Floats  # (state,) of the global vector
+    streams: int  # reward streams: one for the team, or one per agent
+
+    @classmethod
+    def of(cls, world: World, levels: Floats, sharing: str) -> Setup:
+        """Prepare a world, with the static policy's levels and a way of sharing networks."""
+        coded = {codec.spec.name: codec for codec in codecs(world, levels)}
+        scale = observation_scale(world)
+        streams = reward_streams(world, np.zeros((1, len(world.nodes)))).shape[-1]
+        agent_stream = {name: i if streams > 1 else 0 for i, name in enumerate(coded)}
+        groups = tuple(
+            _group(world, group, coded, agent_stream, len(scale))
+            for group in group_agents(tuple(coded.values()), sharing)
+        )
+        return cls(world, levels, groups, scale, streams)
+
+    @cached_property
+    def longer(self) -> World:
+        """The world with one more epoch, so that the state after the time limit can be seen."""
+        return replace(self.world, periods=self.world.periods + 1)
+
+    @property
+    def agents(self) -> int:
+        """Number of agents."""
+        return sum(len(g.group.agents) for g in self.groups)
+
+
+def reward_streams(world: World, profit: Floats) -> Floats:
+    """Rewards from the nodes' profit (..., node): one team stream, or one per agent."""
+    if world.model.agents.reward == "team":
+        return profit.sum(axis=-1, keepdims=True)
+    return agent_rewards(world, profit)
+
+
+def _group(
+    world: World, group: Group, coded: dict[str, Codec], agent_stream: dict[str, int], zero: int
+) -> GroupSetup:
+    members = tuple(coded[name] for name in group.agents)
+    count, observation = len(members), group.observation_size
+    places = np.full((count, observation), zero, dtype=np.intp)
+    scale = np.zeros((count, observation, 1), dtype=np.float32)
+    used = np.zeros((count, group.action_size), dtype=np.float32)
+    for i, codec in enumerate(members):
+        places[i, : len(codec.spec.places)] = codec.spec.places
+        scale[i, : codec.spec.size, 0] = codec.scale
+        used[i, : codec.action_size] = 1.0
+    streams = np.array([agent_stream[name] for name in group.agents], dtype=np.intp)
+    return GroupSetup(group, members, places, scale, used, streams, _start(world, group, members))
+
+
+def _start(world: World, group: Group, members: tuple[Codec, ...]) -> Array:
+    """Mean action before training: the static policy, or the mean flow where actions are orders."""
+    start = np.zeros((len(members), group.action_size), dtype=np.float32)
+    for i, codec in enumerate(members):
+        if codec.spec.role == "replenish" and codec.form == "order_quantity":
+            lanes = codec.spec.lanes
+            flow = world.throughput[world.destination[lanes]] * world.share[lanes, None]
+            start[i, : codec.action_size] = np.minimum(flow.ravel() / codec.max_order, 1.0)
+    mean: Array = start.mean(axis=0)
+    return mean

@@ -1,0 +1,42 @@
+"""world.demand_surge: customers ask for more than ever."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import ClassVar, Literal
+
+import numpy as np
+
+from stress.catalogue.base import WorldFault, Window
+from twin.exogenous.path import SamplePath
+from twin.exogenous.streams import stream
+from twin.network.world import World
+
+
+class DemandSurge(WorldFault):
+    """Multiply the demand of every period of the window by the ladder's factor."""
+
+    family: ClassVar[str] = "world.demand_surge"
+    ladder: ClassVar[tuple[float, ...]] = (1.0, 1.1, 1.25, 1.5, 2.0, 3.0)
+    unit: ClassVar[str] = "factor on demand"
+    mode: Literal["all", "one"] = "all"
+    """Every node with customers, or one of them."""
+
+    def transform(
+        self, world: World, path: SamplePath, severity: int, seed: int, window: Window
+    ) -> SamplePath:
+        """The path with the surge; in whole units where the scenario counts in whole units."""
+        if severity == 0:
+            return path
+        nodes = self._nodes(world, seed)
+        places = np.ix_(window.periods(world), nodes)
+        demand = path.demand.copy()
+        surged = demand[places] * self.value(severity)
+        demand[places] = np.rint(surged) if world.model.integral else surged
+        return replace(path, demand=demand)
+
+    def _nodes(self, world: World, seed: int) -> list[int]:
+        nodes = sorted({node for node, _, _ in world.demand_specs})
+        if self.mode == "all" or not nodes:
+            return nodes
+        return [int(stream(seed, f"fault/{self.family}").choice(nodes))]

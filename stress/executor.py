@@ -1,0 +1,133 @@
+"""Runs cases one after the other, or on several processes; results come in order of finishing.
+
+A worker that dies takes only what it was working on with it: those cases are tried once more, one
+at a time, and the one that kills its worker again becomes an error result.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+
+from stress.results import CaseResult
+from stress.run_case import Case, crashed, run_case
+
+CHUNK_LIMIT = 16
+"""Most cases in one task: enough to hide the cost of sending it, little enough to lose."""
+TASKS_PER_WORKER = 8
+IN_FLIGHT_PER_WORKER = 2
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+Chunk = tuple[Case, ...]
+
+
+def execute(cases: Sequence[Case], workers: int = 1) -> Iterator[CaseResult]:
+    """Run all cases; closing the iterator, as Ctrl-C does, cancels what has not begun."""
+    if workers <= 1 or len(cases) < 2:
+        yield from map(run_case, cases)
+    else:
+        yield from _on_processes(_chunks(cases, workers), workers)
+
+
+def _chunks(cases: Sequence[Case], workers: int) -> deque[Chunk]:
+    size = max(1, min(CHUNK_LIMIT, len(cases) // (workers * TASKS_PER_WORKER)))
+    return deque(tuple(cases[i : i + size]) for i in range(0, len(cases), size))
+
+
+def _run_chunk(chunk: Chunk) -> list[CaseResult]:
+    return [run_case(case) for case in chunk]
+
+
+def _on_processes(waiting: deque[Chunk], workers: int) -> Iterator[CaseResult]:
+    while waiting:
+        broken: list[Chunk] = []
+        yield from _until_broken(waiting, workers, broken)
+        for chunk in broken:
+            for case in chunk:
+                yield from _alone(case)
+
+
+def _until_broken(
+    waiting: deque[Chunk], workers: int, broken: list[Chunk]
+) -> Iterator[CaseResult]:
+    """Work until all is done or a worker dies; ``broken`` receives what was lost with it."""
+    pool = _pool(workers)
+    running: dict[Future[list[CaseResult]], Chunk] = {}
+    try:
+        while (waiting or running) and not broken:
+            _fill(pool, waiting, running, workers * IN_FLIGHT_PER_WORKER, broken)
+            done, _ = wait(running, return_when=FIRST_COMPLETED)
+            for future in done:
+                chunk = running.pop(future)
+                if isinstance(future.exception(), BrokenProcessPool):
+                    broken.append(chunk)
+                else:
+                    yield from future.result()
+        broken.extend(running.values())
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _fill(
+    pool: ProcessPoolExecutor,
+    waiting: deque[Chunk],
+    running: dict[Future[list[CaseResult]], Chunk],
+    limit: int,
+    broken: list[Chunk],
+) -> None:
+    with _single_threaded():
+        while waiting and len(running) < limit:
+            chunk = waiting.popleft()
+            try:
+                running[pool.submit(_run_chunk, chunk)] = chunk
+            except BrokenProcessPool:
+                broken.append(chunk)
+                return
+
+
+def _alone(case: Case) -> Iterator[CaseResult]:
+    """Try one case in a process of its own."""
+    pool = _pool(1)
+    try:
+        with _single_threaded():
+            future = pool.submit(_run_chunk, (case,))
+        yield from future.result()
+    except BrokenProcessPool:
+        yield crashed(case, "the worker process died, twice")
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _pool(workers: int) -> ProcessPoolExecutor:
+    # Threads of the parent (of numpy, of a progress bar) make forking unsafe.
+    context = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(workers, mp_context=context, initializer=_leave_signals_to_parent)
+
+
+def _leave_signals_to_parent() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+@contextmanager
+def _single_threaded() -> Iterator[None]:
+    """Workers that start now use one thread each: the cases are the parallelism.
+
+    Numerical libraries read these variables when they are loaded, so they must be set before the
+    worker starts.
+    """
+    before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
+    os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value

@@ -1,0 +1,245 @@
+"""One episode of (scenario, policy, fault, severity, seed): the unit of every campaign.
+
+A case carries everything that determines it, so that any process can run it and its content hash
+names it. The exogenous draws depend on scenario and seed alone: all policies and all faults meet
+the same demand.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from stress.catalogue import ChannelFault, Window, WorldFault, build_fault
+from stress.invariants import violations
+from stress.results import NOMINAL, CaseResult
+from twin.env.policy import Policy, RulePolicy
+from twin.env.rules import OrderingRule
+from twin.errors import UsageError
+from twin.exogenous.path import SamplePath, draw_path
+from twin.kpi.service import fill_rate
+from twin.network.world import World, compile_world
+from twin.scenario.findings import did_you_mean
+from twin.scenario.model import ScenarioModel
+
+if TYPE_CHECKING:
+    from agents.gateway.episode import Outcome
+    from twin.scenario.loader import Scenario
+
+CASE_FORMAT = 1
+"""Raise it when the same case would give other numbers than before."""
+TEXT_LIMIT = 500
+
+
+@dataclass(frozen=True)
+class ScenarioRef:
+    """A resolved scenario that can travel to another process."""
+
+    name: str
+    digest: str
+    document: str = field(repr=False)
+    """The resolved model as JSON."""
+
+    @classmethod
+    def of(cls, scenario: Scenario) -> ScenarioRef:
+        """From a loaded scenario."""
+        return cls(scenario.name, scenario.digest, scenario.model.model_dump_json())
+
+
+@dataclass(frozen=True)
+class PolicyRef:
+    """Where a policy comes from; ``hash`` is that of its content, not of its place.
+
+    kind      source
+    rule      JSON of an ordering rule
+    bundle    folder of a checkpoint
+    """
+
+    name: str
+    kind: str
+    source: str = field(repr=False)
+    hash: str
+
+    @classmethod
+    def of_rule(cls, name: str, rule: OrderingRule) -> PolicyRef:
+        """A static rule."""
+        from agents.baselines.tune import rule_to_json
+
+        text = rule_to_json(rule)
+        return cls(name, "rule", text, hashlib.sha256(text.encode()).hexdigest())
+
+
+@dataclass(frozen=True)
+class Case:
+    """Everything that determines one episode."""
+
+    scenario: ScenarioRef
+    policy: PolicyRef
+    fallback: str = field(repr=False)
+    """JSON of the ordering rule that takes over where an agent cannot act."""
+    seed: int
+    fault: str = NOMINAL
+    severity: int = 0
+    window: Window = Window(0.0, 0.0)
+    parameters: tuple[tuple[str, float | str], ...] = ()
+    """The fault's parameters, sorted by name."""
+
+    @cached_property
+    def id(self) -> str:
+        """Content hash: the same case has the same id in every campaign."""
+        content = [
+            CASE_FORMAT,
+            self.scenario.digest,
+            [self.policy.name, self.policy.kind, self.policy.hash, self.fallback],
+            [self.fault, self.severity, self.parameters, self.window.start_d, self.window.end_d],
+            self.seed,
+        ]
+        text = json.dumps(content, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+    @property
+    def label(self) -> str:
+        """What a person calls it: ``fleet channel.latency/3#1000000``."""
+        return f"{self.policy.name} {self.fault}/{self.severity}#{self.seed}"
+
+
+def run_case(case: Case) -> CaseResult:
+    """Run one case; whatever goes wrong inside it becomes part of the result."""
+    try:
+        return _episode(case)
+    except Exception as error:  # a crashed case is a finding, not the end of the campaign
+        return crashed(case, f"{type(error).__name__}: {error}")
+
+
+def crashed(case: Case, text: str) -> CaseResult:
+    """The result of a case that did not come to its end."""
+    return CaseResult(**_identity(case), error=text[:TEXT_LIMIT] or "unknown error")
+
+
+def _episode(case: Case) -> CaseResult:
+    from agents.gateway.episode import run_through_tools
+
+    world = _world(case.scenario.document)
+    policy = _policy(case.scenario.document, case.policy)
+    fault = None if case.fault == NOMINAL else build_fault(case.fault, dict(case.parameters))
+    nominal = path = draw_path(world, case.seed)
+    if isinstance(fault, WorldFault):
+        path = fault.transform(world, path, case.severity, case.seed, case.window)
+    layers = (
+        (fault.layer(case.severity, case.window),) if isinstance(fault, ChannelFault) else ()
+    )
+    outcome = run_through_tools(world, path, policy, _rule(case.fallback), case.seed, layers)
+    fired = sum(layer.fired for layer in layers) or struck_periods(nominal, path)
+    seen = _noticed(outcome) if layers else felt_periods(nominal, path, outcome)
+    return _result(case, outcome, path, fired, seen)
+
+
+def _result(
+    case: Case, outcome: Outcome, path: SamplePath, fired: int, seen: int
+) -> CaseResult:
+    ledger, account = outcome.ledger, outcome.account
+    fill = fill_rate(ledger)
+    operating = float(ledger.cost.mean())
+    return CaseResult(
+        **_identity(case),
+        cost=operating + account.money / len(ledger.cost),
+        operating_cost=operating,
+        fill_rate=1.0 if fill is None else fill,
+        calls=account.calls,
+        attempts=account.attempts,
+        retries=account.retries,
+        bytes=account.bytes,
+        tokens=account.tokens,
+        control_cost=account.money,
+        decisions=outcome.decisions,
+        fallbacks=outcome.fallbacks,
+        labels=dict(sorted(outcome.labels.items())),
+        fired=fired,
+        seen=seen,
+        breaker_opened=outcome.breaker_opened,
+        breaker_closed=outcome.breaker_closed,
+        violations=(*outcome.violations, *violations(ledger, path)),
+        ledger_digest=ledger.digest,
+    )
+
+
+def _identity(case: Case) -> dict[str, str | int]:
+    return {
+        "case": case.id,
+        "scenario": case.scenario.name,
+        "policy": case.policy.name,
+        "policy_hash": case.policy.hash,
+        "fault": case.fault,
+        "severity": case.severity,
+        "seed": case.seed,
+    }
+
+
+def _noticed(outcome: Outcome) -> int:
+    """Failed attempts and late answers: how often the tool boundary noticed something."""
+    return sum(outcome.labels.values()) + outcome.late
+
+
+def struck_periods(before: SamplePath, after: SamplePath) -> int:
+    """Periods in which a world fault changed the path."""
+    return int((_demand_changed(before, after) | (before.lane_open != after.lane_open).any(1)).sum())
+
+
+def felt_periods(before: SamplePath, after: SamplePath, outcome: Outcome) -> int:
+    """Periods in which an agent could observe a world fault.
+
+    Demand is read by the agent of its node; a closed lane is noticed when somebody ordered on it
+    and the order was not filled.
+    """
+    closed = after.lane_open < before.lane_open
+    unfilled = outcome.ledger.quantities.unfilled.sum(axis=2) > 0
+    return int((_demand_changed(before, after) | (closed & unfilled).any(axis=1)).sum())
+
+
+def _demand_changed(before: SamplePath, after: SamplePath) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    changed: np.ndarray[tuple[int], np.dtype[np.bool_]] = (before.demand != after.demand).any(axis=(1, 2))
+    return changed
+
+
+@lru_cache(maxsize=8)
+def _world(document: str) -> World:
+    return compile_world(ScenarioModel.model_validate_json(document))
+
+
+@lru_cache(maxsize=64)
+def _rule(text: str) -> OrderingRule:
+    from agents.baselines.tune import rule_from_json
+
+    return rule_from_json(text)
+
+
+@lru_cache(maxsize=16)
+def _policy(document: str, ref: PolicyRef) -> Policy:
+    """The policy, built once per process; ``reset`` starts it afresh for each episode."""
+    if ref.kind not in POLICY_KINDS:
+        hint = did_you_mean(ref.kind, POLICY_KINDS)
+        raise UsageError("unknown kind of policy", ref.name, repr(ref.kind), "", hint)
+    return POLICY_KINDS[ref.kind](_world(document), ref)
+
+
+def _rule_policy(world: World, ref: PolicyRef) -> Policy:
+    return RulePolicy(world, _rule(ref.source), ref.name)
+
+
+def _bundle_policy(world: World, ref: PolicyRef) -> Policy:
+    from agents.checkpoint.bundle import load_policy
+
+    return load_policy(Path(ref.source), world)
+
+
+POLICY_KINDS: Mapping[str, Callable[[World, PolicyRef], Policy]] = {
+    "rule": _rule_policy,
+    "bundle": _bundle_policy,
+}

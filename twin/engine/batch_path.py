@@ -1,0 +1,55 @@
+"""The sample paths of many replications as arrays, replications last."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from twin.exogenous.path import SamplePath
+from twin.network.world import World
+
+
+@dataclass(frozen=True)
+class BatchPath:
+    """Exogenous draws of B replications; numpy or torch."""
+
+    demand: Any  # (period, node, product, B) units
+    due: Any  # (period, lane, B) periods until a shipment arrives, whole numbers
+    trip_due: Any  # (period, fleet, vehicle, B) periods until a vehicle is back, at least 1
+    lane_open: Any  # (period, lane, B) share of the lane that works
+
+    @property
+    def replications(self) -> int:
+        """B."""
+        return int(self.demand.shape[-1])
+
+
+def stack_paths(
+    world: World,
+    paths: Sequence[SamplePath],
+    xp: Any = np,
+    dtype: Any = None,
+    device: Any = None,
+) -> BatchPath:
+    """Stack the paths of B runs as arrays of ``xp``, of float64 unless ``dtype`` says otherwise."""
+    real = xp.float64 if dtype is None else dtype
+    due = np.stack([world.due_periods(path.lead_time) for path in paths], -1)
+    trip_due = np.stack([world.due_periods(path.trip_time) for path in paths], -1)
+    return BatchPath(
+        demand=as_array(np.stack([path.demand for path in paths], -1), xp, real, device),
+        due=as_array(due, xp, xp.int32, device),
+        trip_due=as_array(np.maximum(trip_due, 1), xp, xp.int32, device),
+        lane_open=as_array(np.stack([path.lane_open for path in paths], -1), xp, real, device),
+    )
+
+
+def as_array(values: Any, xp: Any, dtype: Any, device: Any = None) -> Any:
+    """Numpy values (or an array of ``xp``) as a contiguous array of ``xp``."""
+    if xp is np:
+        return np.ascontiguousarray(values, dtype=dtype)
+    if isinstance(values, np.ndarray):
+        values = np.array(values)
+    return xp.as_tensor(values, dtype=dtype, device=device)

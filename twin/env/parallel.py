@@ -1,0 +1,172 @@
+"""The PettingZoo environment of a scenario."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+from gymnasium import spaces
+from numpy.typing import NDArray
+from pettingzoo import ParallelEnv
+
+from twin.engine.event import EventEngine
+from twin.engine.ledger import agent_rewards, period_profit
+from twin.env.act import codecs, merge_wishes
+from twin.env.episode import observation, static_decision
+from twin.env.observe import Layout, global_vector, observation_scale
+from twin.env.picture import draw_stock
+from twin.env.rules import OrderingRule, default_rule
+from twin.errors import UsageError
+from twin.exogenous.path import draw_path
+from twin.network.world import World
+
+Vector = NDArray[np.float32]
+
+
+class TwinParallelEnv(ParallelEnv):  # type: ignore[misc]  # PettingZoo ships no types
+    """A logistics network as a multi-agent environment; one step is one review period.
+
+    Agents are ``replenish:<node>`` and ``dispatch:<fleet>``. All spaces are float32 boxes.
+
+    | agent     | observation, scaled to the order of one                                        |
+    |-----------|--------------------------------------------------------------------------------|
+    | replenish | own on hand, owed; per inbound lane waiting, in transit, last shipments;       |
+    |           | last 7 requests; clock (period, weekday); age of each answer (0 here)          |
+    | dispatch  | idle vehicles, vehicles returning in 1..5 periods, freight waiting per lane;   |
+    |           | on hand and owed at the depot and at each stop; clock; ages                    |
+
+    | agent     | action                                                                         |
+    |-----------|--------------------------------------------------------------------------------|
+    | replenish | ``base_stock_correction``: (product,) in [-2, 2]; order up to                  |
+    |           | level * exp(range * action); zero is the static policy                         |
+    |           | ``order_quantity``: (lane x product,) in [0, 1] of the largest order           |
+    | dispatch  | (lane,) in [-2, 2]: above zero the last vehicle waits until action / 2 full,   |
+    |           | below zero at most vehicles * exp(range * action) leave                        |
+
+    Rewards are the scenario's (``team`` or ``local``), discounted by its ``discount``. An episode
+    is truncated at the horizon, never terminated. ``state()`` is the scaled global vector.
+
+    Versions: v0, first release.
+    """
+
+    metadata: ClassVar[dict[str, Any]] = {
+        "name": "logistics_twin_v0",
+        "render_modes": ["rgb_array"],
+        "is_parallelizable": True,
+        "render_fps": 10,
+    }
+
+    def __init__(
+        self,
+        world: World,
+        rule: OrderingRule | None = None,
+        render_mode: str | None = None,
+        seed: int = 0,
+    ) -> None:
+        if render_mode not in (None, *self.metadata["render_modes"]):
+            raise UsageError("unknown render mode", "parallel_env", repr(render_mode), "rgb_array")
+        self.world = world
+        self.render_mode = render_mode
+        self.rule = rule or default_rule(world)
+        levels = self.rule.level[0] if self.rule.kind == "base_stock" else None
+        self._codecs = {codec.spec.name: codec for codec in codecs(world, levels)}
+        self._specs = tuple(codec.spec for codec in self._codecs.values())
+        self._scale = observation_scale(world)
+        self.possible_agents = list(self._codecs)
+        self.agents: list[str] = []
+        self.observation_spaces = {
+            name: spaces.Box(-np.inf, np.inf, (codec.spec.size,), np.float32)
+            for name, codec in self._codecs.items()
+        }
+        self.action_spaces = {
+            name: spaces.Box(codec.low, codec.high, (codec.action_size,), np.float32)
+            for name, codec in self._codecs.items()
+        }
+        self.state_space = spaces.Box(-np.inf, np.inf, (Layout.of(world).size,), np.float32)
+        self._next_seed = seed
+        self._engine: EventEngine | None = None
+        self._vector = np.zeros(0)
+
+    def observation_space(self, agent: str) -> spaces.Space[Any]:
+        """The space of an agent's observations."""
+        return self.observation_spaces[agent]
+
+    def action_space(self, agent: str) -> spaces.Space[Any]:
+        """The space of an agent's actions."""
+        return self.action_spaces[agent]
+
+    def reset(
+        self, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[dict[str, Vector], dict[str, dict[str, Any]]]:
+        """Start an episode on the sample path of ``seed``; without one, of the next seed."""
+        seed = self._next_seed if seed is None else seed
+        self._next_seed = seed + 1
+        self._engine = EventEngine(self.world, draw_path(self.world, seed))
+        self._engine.advance()
+        self.agents = self.possible_agents[:]
+        return self._observe(), {name: {} for name in self.agents}
+
+    def step(
+        self, actions: dict[str, Any]
+    ) -> tuple[
+        dict[str, Vector],
+        dict[str, float],
+        dict[str, bool],
+        dict[str, bool],
+        dict[str, dict[str, Any]],
+    ]:
+        """Act for one period; agents without an action follow the static policy."""
+        engine = self._running()
+        natural = self._natural()
+        wishes = {
+            name: self._codecs[name].decode(natural[name], np.asarray(action, dtype=np.float64))
+            for name, action in actions.items()
+        }
+        base = static_decision(self.world, engine, self.rule)
+        engine.decide(merge_wishes(self.world, base, self._specs, wishes))
+        t = engine.t
+        profit = period_profit(self.world, engine.quantities, t)
+        discount = self.world.model.discount**t
+        values = agent_rewards(self.world, profit) * discount
+        rewards = dict(zip(self.agents, map(float, values), strict=True))
+        over = not engine.advance()
+        observations = self._observe()
+        names = self.agents
+        if over:
+            self.agents = []
+        return (
+            observations,
+            rewards,
+            dict.fromkeys(names, False),
+            dict.fromkeys(names, over),
+            {name: {} for name in names},
+        )
+
+    def state(self) -> Vector:
+        """The scaled global vector, for a centralised critic: (size,)."""
+        self._running()
+        return (self._vector * self._scale).astype(np.float32)
+
+    def render(self) -> NDArray[np.uint8] | None:
+        """Stock (blue), debts (red) and pipelines (grey) of every node: (height, width, 3)."""
+        if self.render_mode is None:
+            return None
+        return draw_stock(self.world, self._running())
+
+    def close(self) -> None:
+        """Nothing to release."""
+
+    def _running(self) -> EventEngine:
+        if self._engine is None:
+            raise UsageError("the environment has not been reset", fix="Call reset() first.")
+        return self._engine
+
+    def _natural(self) -> dict[str, NDArray[np.float64]]:
+        return {spec.name: observation(spec, self._vector) for spec in self._specs}
+
+    def _observe(self) -> dict[str, Vector]:
+        self._vector = global_vector(self.world, self._running())
+        return {
+            name: codec.scaled(observation(codec.spec, self._vector))
+            for name, codec in self._codecs.items()
+        }

@@ -1,0 +1,127 @@
+"""Meaning checks: what a file can say in valid YAML and valid types that still makes no sense."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+from itertools import islice
+
+from twin.scenario import network_checks as network
+from twin.scenario.findings import Finding, Path, did_you_mean, either, shown
+from twin.scenario.model import Node, ScenarioModel
+from twin.scenario.nodes import Node as Tree
+from twin.scenario.subject import MAX_PERIODS, Subject, whole_periods
+
+MAX_FINDINGS = 100
+"""Most findings of one check."""
+NODE_MAPS = ("stock", "holding", "price", "penalty", "order_up_to", "demand")
+LANE_MAPS = ("price", "freight", "holding")
+
+
+def horizon(subject: Subject) -> Iterator[Finding]:
+    """The horizon is a whole number of periods, at most MAX_PERIODS."""
+    model = subject.model
+    count = whole_periods(model.horizon, model.period)
+    if model.horizon / model.period > MAX_PERIODS:
+        message = f"got {model.horizon / model.period:,.6g} periods, expected at most"
+        yield Finding(("horizon",), f"{message} {MAX_PERIODS:,}")
+    elif not count:
+        message = f"got {model.horizon:g} d, expected a whole number of periods"
+        yield Finding(("horizon",), f"{message} of {model.period:g} d")
+
+
+def order_lead_times(subject: Subject) -> Iterator[Finding]:
+    """Orders travel a whole number of periods."""
+    period = subject.model.period
+    for key, lane in subject.model.lanes.items():
+        if whole_periods(lane.order_lead_time, period) is None:
+            message = f"got {lane.order_lead_time:g} d, expected a whole number of periods"
+            yield Finding(("lanes", key, "order_lead_time"), f"{message} of {period:g} d")
+
+
+def product_names(subject: Subject) -> Iterator[Finding]:
+    """Maps by product name known products only."""
+    for path, names in _product_maps(subject):
+        for name in names:
+            if name not in subject.products:
+                hint = did_you_mean(name, subject.products)
+                message = f"unknown product {shown(name)}"
+                yield Finding((*path, name), message, hint, at_key=True)
+
+
+def _product_maps(subject: Subject) -> Iterator[tuple[Path, Collection[str]]]:
+    for name, node in subject.model.nodes.items():
+        for field in NODE_MAPS:
+            if isinstance(value := getattr(node, field), dict):
+                yield ("nodes", name, field), value
+        if node.production is not None and isinstance(node.production.cost, dict):
+            yield ("nodes", name, "production", "cost"), node.production.cost
+    for key, lane in subject.model.lanes.items():
+        for field in LANE_MAPS:
+            if isinstance(value := getattr(lane, field), dict):
+                yield ("lanes", key, field), value
+
+
+def demand_by_product(subject: Subject) -> Iterator[Finding]:
+    """With several products, demand says which one it is for."""
+    if len(subject.products) < 2:
+        return
+    for name, node in subject.model.nodes.items():
+        if node.demand is not None and not isinstance(node.demand, dict):
+            products = either([shown(product) for product in subject.products], "and")
+            message = f"one demand model for the products {products}"
+            hint = "write a map from product to demand model"
+            yield Finding(("nodes", name, "demand"), message, hint, at_key=True)
+
+
+def roles(subject: Subject) -> Iterator[Finding]:
+    """Suppliers have no stock and no customers; only suppliers and factories make things."""
+    for name, node in subject.model.nodes.items():
+        for field, message, hint in _role_complaints(node):
+            yield Finding(("nodes", name, field), message, hint, at_key=True)
+
+
+def _role_complaints(node: Node) -> Iterator[tuple[str, str, str]]:
+    if node.kind == "supplier":
+        if any(node.stock.values() if isinstance(node.stock, dict) else [node.stock]):
+            yield "stock", "stock at a supplier, which has unlimited stock", "leave it out"
+        if node.demand is not None:
+            yield "demand", "customers' demand at a supplier", "put a store behind it"
+    elif node.kind != "factory" and node.production is not None:
+        yield "production", f"production at a {node.kind}", "make it a factory"
+
+
+def something_to_do(subject: Subject) -> Iterator[Finding]:
+    """A scenario has lanes or demand."""
+    if not subject.model.lanes and all(n.demand is None for n in subject.model.nodes.values()):
+        hint = "give a node demand, and lanes to supply it"
+        yield Finding(("nodes",), "nothing to simulate: no lane and no demand", hint, at_key=True)
+
+
+Check = Callable[[Subject], Iterator[Finding]]
+CHECKS: tuple[tuple[Check, frozenset[str]], ...] = (
+    (network.lane_keys, frozenset()),
+    (network.cycles, frozenset()),
+    (network.reachability, frozenset({"nodes", "lanes"})),
+    (network.shares, frozenset()),
+    (network.supplier_inbound, frozenset()),
+    (network.fleets, frozenset()),
+    (network.agents, frozenset()),
+    (horizon, frozenset({"horizon", "period"})),
+    (order_lead_times, frozenset({"period"})),
+    (product_names, frozenset()),
+    (demand_by_product, frozenset({"products"})),
+    (roles, frozenset()),
+    (something_to_do, frozenset({"nodes", "lanes"})),
+)
+"""Every check, and the sections of the file that must fit the schema for it to tell the truth."""
+
+
+def check(model: ScenarioModel, root: Tree, damaged: frozenset[str]) -> list[Finding]:
+    """Run every check that the damaged sections allow."""
+    subject = Subject(model, root)
+    return [
+        finding
+        for run, needs in CHECKS
+        if not needs & damaged
+        for finding in islice(run(subject), MAX_FINDINGS)
+    ]
