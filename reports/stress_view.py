@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from reports.numbers import ABSENT, Money, count, percent
@@ -184,6 +185,7 @@ def stress_view(cases: tuple[CaseResult, ...], currency: str) -> StressView | No
 
 
 Grid = Mapping[tuple[str, int], Spot]
+Compare = Callable[[Spot, Grid], Paired | None]
 
 
 def against_baseline(spot: Spot, grid: Grid) -> Paired | None:
@@ -197,8 +199,7 @@ def against_itself(spot: Spot, grid: Grid) -> Paired | None:
     return paired(spot.costs(FLEET), calm.costs(FLEET)) if calm else None
 
 
-def _row(fault: str, grid: Grid, compare: object, edges: tuple[float, ...]) -> HeatRow:
-    assert callable(compare)
+def _row(fault: str, grid: Grid, compare: Compare, edges: tuple[float, ...]) -> HeatRow:
     cells = []
     for severity in range(len(SEVERITIES)):
         spot = grid.get((fault, severity))
@@ -244,7 +245,5 @@ def _mean(costs: Costs, money: Money) -> str:
 
 def _tally(texts: Iterable[str]) -> tuple[str, ...]:
     """Distinct texts with their number of occurrences, most frequent first."""
-    from collections import Counter
-
     ranked = sorted(Counter(texts).items(), key=lambda item: (-item[1], item[0]))
     return tuple(f"{text} ({n:,}\u00d7)" for text, n in ranked)

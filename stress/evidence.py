@@ -21,11 +21,12 @@ class Evidence:
     """The cases of a campaign; each (policy, scenario, fault, severity, seed) counts once."""
 
     cases: tuple[CaseResult, ...]
-    _index: dict[tuple[str, str, Cell], BySeed] = field(default_factory=dict, repr=False)
+    index: dict[tuple[str, str, Cell], BySeed] = field(repr=False)
+    """The same cases by (policy, scenario, cell) and seed, crashed ones left out."""
 
     def sound(self, policy: str, scenario: str, cell: Cell = CALM) -> BySeed:
         """Cases of a cell that ran to their end, by seed."""
-        return self._index.get((policy, scenario, cell), {})
+        return self.index.get((policy, scenario, cell), {})
 
     def of(self, policy: str) -> tuple[CaseResult, ...]:
         """All cases of a policy, crashed ones included."""
@@ -71,9 +72,7 @@ class Evidence:
             return None
         seeds = sorted(set.intersection(*(set(run) for run in runs)))
         calm_fleet, calm_other, fleet, other = ([run[s].cost for s in seeds] for run in runs)
-        return StressedPairs(
-            pairs(scenario, calm_fleet, calm_other), pairs(scenario, fleet, other)
-        )
+        return StressedPairs(pairs(scenario, calm_fleet, calm_other), pairs(scenario, fleet, other))
 
 
 @dataclass(frozen=True)
@@ -101,32 +100,17 @@ def gather(cases: Iterable[CaseResult]) -> Evidence:
 
     Raises UsageError when two different results claim to be the same case.
     """
-    unique = tuple(dict.fromkeys(_Known(case) for case in cases))
-    evidence = Evidence(tuple(known.case for known in unique))
-    taken: set[tuple[str, str, str, int, int]] = set()
-    for case in evidence.cases:
-        key = (case.policy, case.scenario, case.fault, case.severity, case.seed)
-        if key in taken:
+    unique: dict[tuple[str, str, Cell, int], CaseResult] = {}
+    for case in cases:
+        key = (case.policy, case.scenario, (case.fault, case.severity), case.seed)
+        if unique.setdefault(key, case) != case:
             name = f"{case.policy}, {case.scenario}, {case.fault}/{case.severity}"
             raise UsageError("two results for one case", name, f"seed {case.seed} twice")
-        taken.add(key)
+    index: dict[tuple[str, str, Cell], BySeed] = {}
+    for (policy, scenario, cell, seed), case in unique.items():
         if not case.error:
-            cell = (case.policy, case.scenario, (case.fault, case.severity))
-            evidence._index.setdefault(cell, {})[case.seed] = case
-    return evidence
-
-
-@dataclass(frozen=True, eq=False)
-class _Known:
-    """A case result as a dictionary key; the models themselves hold maps and do not hash."""
-
-    case: CaseResult
-
-    def __hash__(self) -> int:
-        return hash((self.case.case, self.case.policy, self.case.seed))
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Known) and self.case == other.case
+            index.setdefault((policy, scenario, cell), {})[seed] = case
+    return Evidence(tuple(unique.values()), index)
 
 
 def smallest(groups: Sequence[Pairs]) -> int:

@@ -53,9 +53,7 @@ def _on_processes(waiting: deque[Chunk], workers: int) -> Iterator[CaseResult]:
                 yield from _alone(case)
 
 
-def _until_broken(
-    waiting: deque[Chunk], workers: int, broken: list[Chunk]
-) -> Iterator[CaseResult]:
+def _until_broken(waiting: deque[Chunk], workers: int, broken: list[Chunk]) -> Iterator[CaseResult]:
     """Work until all is done or a worker dies; ``broken`` receives what was lost with it."""
     pool = _pool(workers)
     running: dict[Future[list[CaseResult]], Chunk] = {}

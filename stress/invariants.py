@@ -36,9 +36,8 @@ def _units_conserved(ledger: PeriodLedger, path: SamplePath) -> Iterator[Floats]
 
 
 def _stock_never_negative(ledger: PeriodLedger, path: SamplePath) -> Iterator[Floats]:
-    q = ledger.quantities
-    for field in fields(q):
-        yield np.minimum(getattr(q, field.name), 0.0)
+    for field in fields(ledger.quantities):
+        yield np.minimum(getattr(ledger.quantities, field.name), 0.0)
 
 
 def _capacity_respected(ledger: PeriodLedger, path: SamplePath) -> Iterator[Floats]:

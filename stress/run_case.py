@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stress.catalogue import ChannelFault, Window, WorldFault, build_fault
+from stress.catalogue import NEVER, ChannelFault, Window, WorldFault, build_fault
 from stress.invariants import violations
 from stress.results import NOMINAL, CaseResult
 from twin.env.policy import Policy, RulePolicy
@@ -31,6 +31,7 @@ from twin.scenario.model import ScenarioModel
 
 if TYPE_CHECKING:
     from agents.gateway.episode import Outcome
+
     from twin.scenario.loader import Scenario
 
 CASE_FORMAT = 1
@@ -87,7 +88,7 @@ class Case:
     seed: int
     fault: str = NOMINAL
     severity: int = 0
-    window: Window = Window(0.0, 0.0)
+    window: Window = NEVER
     parameters: tuple[tuple[str, float | str], ...] = ()
     """The fault's parameters, sorted by name."""
 
@@ -126,24 +127,20 @@ def crashed(case: Case, text: str) -> CaseResult:
 def _episode(case: Case) -> CaseResult:
     from agents.gateway.episode import run_through_tools
 
-    world = _world(case.scenario.document)
+    world = world_of(case.scenario)
     policy = _policy(case.scenario.document, case.policy)
     fault = None if case.fault == NOMINAL else build_fault(case.fault, dict(case.parameters))
     nominal = path = draw_path(world, case.seed)
     if isinstance(fault, WorldFault):
         path = fault.transform(world, path, case.severity, case.seed, case.window)
-    layers = (
-        (fault.layer(case.severity, case.window),) if isinstance(fault, ChannelFault) else ()
-    )
+    layers = (fault.layer(case.severity, case.window),) if isinstance(fault, ChannelFault) else ()
     outcome = run_through_tools(world, path, policy, _rule(case.fallback), case.seed, layers)
     fired = sum(layer.fired for layer in layers) or struck_periods(nominal, path)
     seen = _noticed(outcome) if layers else felt_periods(nominal, path, outcome)
     return _result(case, outcome, path, fired, seen)
 
 
-def _result(
-    case: Case, outcome: Outcome, path: SamplePath, fired: int, seen: int
-) -> CaseResult:
+def _result(case: Case, outcome: Outcome, path: SamplePath, fired: int, seen: int) -> CaseResult:
     ledger, account = outcome.ledger, outcome.account
     fill = fill_rate(ledger)
     operating = float(ledger.cost.mean())
@@ -189,7 +186,9 @@ def _noticed(outcome: Outcome) -> int:
 
 def struck_periods(before: SamplePath, after: SamplePath) -> int:
     """Periods in which a world fault changed the path."""
-    return int((_demand_changed(before, after) | (before.lane_open != after.lane_open).any(1)).sum())
+    return int(
+        (_demand_changed(before, after) | (before.lane_open != after.lane_open).any(1)).sum()
+    )
 
 
 def felt_periods(before: SamplePath, after: SamplePath, outcome: Outcome) -> int:
@@ -203,9 +202,18 @@ def felt_periods(before: SamplePath, after: SamplePath, outcome: Outcome) -> int
     return int((_demand_changed(before, after) | (closed & unfilled).any(axis=1)).sum())
 
 
-def _demand_changed(before: SamplePath, after: SamplePath) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    changed: np.ndarray[tuple[int], np.dtype[np.bool_]] = (before.demand != after.demand).any(axis=(1, 2))
+def _demand_changed(
+    before: SamplePath, after: SamplePath
+) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    changed: np.ndarray[tuple[int], np.dtype[np.bool_]] = (before.demand != after.demand).any(
+        axis=(1, 2)
+    )
     return changed
+
+
+def world_of(scenario: ScenarioRef) -> World:
+    """The compiled world of a scenario, compiled once per process."""
+    return _world(scenario.document)
 
 
 @lru_cache(maxsize=8)

@@ -1,7 +1,7 @@
 """Case results on disk: appended durably while a campaign runs, consolidated when it is over.
 
-    cases.jsonl     one finished case per line, in the order of finishing; the truth of a resume
-    cases.parquet   one row per case, sorted by case id; written once all are done
+cases.jsonl     one finished case per line, in the order of finishing; the truth of a resume
+cases.parquet   one row per case, sorted by case id; written once all are done
 """
 
 from __future__ import annotations
@@ -154,13 +154,13 @@ def read_table(path: Path) -> list[CaseResult]:
 def _table(results: Sequence[CaseResult]) -> Any:
     import pyarrow as pa
 
-    kinds = {str: pa.string(), int: pa.int64(), float: pa.float64()}
+    kinds: dict[Any, Any] = {int: pa.int64(), float: pa.float64()}
     columns = {}
     for name, field in CaseResult.model_fields.items():
         values = [getattr(result, name) for result in results]
         if name in _AS_JSON:
             values = [json.dumps(value, sort_keys=True) for value in values]
-        columns[name] = pa.array(values, kinds.get(field.annotation or str, pa.string()))
+        columns[name] = pa.array(values, kinds.get(field.annotation, pa.string()))
     return pa.table(columns)
 
 

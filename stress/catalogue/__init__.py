@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from pydantic import ValidationError
 
-from stress.catalogue.base import ChannelFault, Fault, Window, WorldFault
+from stress.catalogue.base import NEVER, ChannelFault, Fault, Window, WorldFault
 from stress.catalogue.channel_latency import LatencySpikes
 from stress.catalogue.network_throttle import Throttle
 from stress.catalogue.tool_malformed import MalformedAnswers
@@ -16,7 +16,7 @@ from twin.errors import UsageError
 from twin.scenario.explain import validation_findings
 from twin.scenario.findings import did_you_mean, dotted
 
-__all__ = ["FAMILIES", "ChannelFault", "Fault", "Window", "WorldFault", "build_fault"]
+__all__ = ["FAMILIES", "NEVER", "ChannelFault", "Fault", "Window", "WorldFault", "build_fault"]
 
 FAMILIES: dict[str, type[Fault]] = {
     fault.family: fault

@@ -50,6 +50,9 @@ class Window:
         return np.arange(max(first, 0), max(min(last, world.periods), first, 0))
 
 
+NEVER = Window(0.0, 0.0)
+
+
 class Fault(Model):
     """One family of faults; the fields of a subclass are its parameters."""
 

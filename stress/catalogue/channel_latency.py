@@ -48,5 +48,5 @@ class _SpikeLayer(FaultLayer):
         if draw.uniform() >= self.probability:
             return delay_d
         self.fired += 1
-        spike = (SHAPE - 1) * ((1 - draw.uniform()) ** (-1 / SHAPE) - 1)
-        return delay_d + self.mean_d * spike
+        stretch: float = (1 - draw.uniform()) ** (-1 / SHAPE) - 1
+        return delay_d + self.mean_d * (SHAPE - 1) * stretch

@@ -17,8 +17,13 @@ from stress.catalogue.base import Draw
 
 Document = dict[str, Any]
 Path = tuple[str | int, ...]
-HUGE_BYTES = 8 * 1024**2
-DEEP = 100_000
+PADDING_BYTES = 64 * 1024
+PADDING_FACTOR = 32
+"""Together above any sensible limit on the size of an answer, yet no burden on the link."""
+DEEP = 800
+"""Levels of nesting: too many for a parser's stack, few enough to pass a limit on size."""
+ENUMS = ("version", "tool", "kind", "code")
+"""Fields of an answer that take one of a few values."""
 _TOKEN = "\u2021raw\u2021"
 HTML = b"<html><head><title>502 Bad Gateway</title></head><body>502 Bad Gateway</body></html>\n"
 
@@ -61,14 +66,19 @@ def replaced(document: Document, path: Path, value: Any) -> Document:
 
 def _number(document: Document, draw: Draw) -> Path | None:
     """A random number of the document, those in lists first: they are the quantities."""
-    found = [p for p, v in leaves(document) if isinstance(v, int | float) and v is not True]
-    found = [p for p in found if not isinstance(_at(document, p), bool)]
+    found = [p for p, value in leaves(document) if type(value) in (int, float)]
     quantities = [p for p in found if isinstance(p[-1], int)]
     return draw.choice(quantities or found) if found else None
 
 
 def _text(document: Document, draw: Draw) -> Path | None:
     found = [path for path, value in leaves(document) if isinstance(value, str)]
+    return draw.choice(found) if found else None
+
+
+def _key(document: Document, draw: Draw) -> str | None:
+    """A random field that has a value."""
+    found = [key for key, value in document.items() if value is not None]
     return draw.choice(found) if found else None
 
 
@@ -110,9 +120,9 @@ def _single_quotes(document: Document, draw: Draw) -> bytes:
 
 
 def _duplicate_key(document: Document, draw: Draw) -> bytes | None:
-    if not document:
+    key = _key(document, draw)
+    if key is None:
         return None
-    key = draw.choice(list(document))
     return dumped(document)[:-1] + b"," + dumped({key: document[key]})[1:]
 
 
@@ -122,14 +132,14 @@ def _wrong_type(document: Document, draw: Draw) -> bytes | None:
 
 
 def _null(document: Document, draw: Draw) -> bytes | None:
-    return dumped({**document, draw.choice(list(document)): None}) if document else None
+    key = _key(document, draw)
+    return None if key is None else dumped({**document, key: None})
 
 
 def _missing(document: Document, draw: Draw) -> bytes | None:
-    if not document:
-        return None
-    gone = draw.choice(list(document))
-    return dumped({key: value for key, value in document.items() if key != gone})
+    gone = _key(document, draw)
+    rest = {key: value for key, value in document.items() if key != gone}
+    return None if gone is None else dumped(rest)
 
 
 def _extra(document: Document, draw: Draw) -> bytes:
@@ -137,15 +147,14 @@ def _extra(document: Document, draw: Draw) -> bytes:
 
 
 def _renamed(document: Document, draw: Draw) -> bytes | None:
-    if not document:
-        return None
-    chosen = draw.choice(list(document))
-    return dumped({f"{k}_v2" if k == chosen else k: v for k, v in document.items()})
+    chosen = _key(document, draw)
+    named = {f"{key}_v2" if key == chosen else key: value for key, value in document.items()}
+    return None if chosen is None else dumped(named)
 
 
 def _wrong_enum(document: Document, draw: Draw) -> bytes | None:
-    path = _text(document, draw)
-    return None if path is None else dumped(replaced(document, path, "no_such_value"))
+    named = [key for key in ENUMS if key in document]
+    return dumped({**document, draw.choice(named): "no_such_value"}) if named else None
 
 
 def _html(document: Document, draw: Draw) -> bytes:
@@ -177,7 +186,8 @@ def _deep(document: Document, draw: Draw) -> bytes:
 
 
 def _huge_payload(document: Document, draw: Draw) -> bytes:
-    return dumped(document) + b" " * HUGE_BYTES
+    body = dumped(document)
+    return body + b" " * (PADDING_BYTES + PADDING_FACTOR * len(body))
 
 
 def _compressed(document: Document, draw: Draw) -> bytes:
@@ -197,8 +207,7 @@ def _negative(document: Document, draw: Draw) -> bytes | None:
 
 
 def _wrong_unit(document: Document, draw: Draw) -> bytes | None:
-    named = [path for path, _ in leaves(document) if path[-1] == "unit"]
-    return dumped(replaced(document, draw.choice(named), "pallet")) if named else None
+    return dumped({**document, "unit": "pallet"}) if "unit" in document else None
 
 
 MUTATIONS: Mapping[str, Mutation] = {

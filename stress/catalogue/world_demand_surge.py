@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from stress.catalogue.base import WorldFault, Window
+from stress.catalogue.base import Window, WorldFault
 from twin.exogenous.path import SamplePath
 from twin.exogenous.streams import stream
 from twin.network.world import World
@@ -29,7 +29,7 @@ class DemandSurge(WorldFault):
         if severity == 0:
             return path
         nodes = self._nodes(world, seed)
-        places = np.ix_(window.periods(world), nodes)
+        places = np.ix_(window.periods(world), np.array(nodes, dtype=np.intp))
         demand = path.demand.copy()
         surged = demand[places] * self.value(severity)
         demand[places] = np.rint(surged) if world.model.integral else surged

@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from stress.catalogue.base import WorldFault, Window
+from stress.catalogue.base import Window, WorldFault
 from twin.exogenous.path import SamplePath
 from twin.exogenous.streams import stream
 from twin.network.world import World

@@ -11,6 +11,7 @@ import platform
 import statistics
 import time
 from collections.abc import Callable
+from itertools import pairwise
 
 import numpy as np
 import simpy
@@ -35,7 +36,7 @@ def serial_world(stages: int = 4, periods: int = PERIODS) -> World:
     nodes[names[-1]] |= {"kind": "store", "price": 2, "demand": {"model": "poisson", "mean": 20}}
     lanes = {
         f"{a} -> {b}": {"lead_time": f"{2 + i} d", "capacity": 100, "price": 1}
-        for i, (a, b) in enumerate(zip(names[:-1], names[1:], strict=True))
+        for i, (a, b) in enumerate(pairwise(names))
     }
     return _compile("serial", nodes, lanes, periods)
 

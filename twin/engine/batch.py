@@ -141,6 +141,10 @@ class BatchEngine:
         at_source = self.world.convention.source_holds_transit
         return accounts(arrays.prices, arrays.outbound, arrays.inbound, flows, at_source).profit
 
+    def missed_row(self) -> Any:
+        """Demand of the period just finished that was not met in it: (node, product, B)."""
+        return self.xp.minimum(self._row["unmet"], self._row["demand"])
+
     def quantities(self) -> Quantities:
         """Everything recorded, as numpy arrays with a trailing axis B.
 
@@ -176,7 +180,7 @@ class BatchEngine:
         rows = [self._ordered.get(self.t - lag, self.arrays.zero_lanes) for lag in self._lags]
         total = rows[0]
         for lag, row in zip(self._lags[1:], rows[1:], strict=True):
-            total = self.xp.where(self._mask(self.world.order_lag == lag), row, total)
+            total = self.xp.where(self.lane_mask(self.world.order_lag == lag), row, total)
         return total
 
     def _ship(self, vehicles: Any, min_load: Any) -> None:
@@ -224,7 +228,9 @@ class BatchEngine:
             return want
         if self.arrays.closable:
             works = self.path.lane_open[self.t]
-            limit = self.xp.where(works > 0, limit * works, 0.0)
+            # A closed lane is masked first: no limit times zero is not a number.
+            open_limit = limit * self.xp.where(works > 0, works, 1.0)
+            limit = self.xp.where(works > 0, open_limit, 0.0)
         return want * self._ratio(limit, _products(want))[:, None]
 
     def _allocate(self, want: Any) -> Any:
@@ -314,9 +320,9 @@ class BatchEngine:
         """Masks of lanes that ship one after the other; one of all unless leads can be zero."""
         one_go = not (self.world.convention.receives_before_shipping and self._shipments.any_zero)
         depth = self.world.depth[self.world.source]
-        return [None] if one_go else [self._mask(depth == level) for level in np.unique(depth)]
+        return [None] if one_go else [self.lane_mask(depth == level) for level in np.unique(depth)]
 
-    def _mask(self, lanes: NDArray[np.bool_]) -> Any:
+    def lane_mask(self, lanes: NDArray[np.bool_]) -> Any:
         """A mask over lanes with room for products and replications."""
         marks = (
             self.arrays.zero_lanes[:, :1, :1]

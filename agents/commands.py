@@ -1,0 +1,174 @@
+"""Commands about policies: simulate, train."""
+
+from __future__ import annotations
+
+import dataclasses
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from twin.errors import UsageError
+from twin.options import (
+    jobs_option,
+    json_option,
+    out_option,
+    overrides_option,
+    print_json,
+    scenario_argument,
+    seed_option,
+)
+
+if TYPE_CHECKING:
+    from agents.seeds import SeedResult, Spread
+    from twin.env.policy import Policy
+    from twin.env.rules import OrderingRule
+    from twin.network.world import World
+
+
+@click.command()
+@scenario_argument
+@click.option(
+    "--policy",
+    default="base_stock",
+    show_default=True,
+    help="constant, base_stock, weekday_base_stock, s_s, or the folder of a trained fleet.",
+)
+@click.option("--tune", is_flag=True, help="Tune the static policy first.")
+@click.option(
+    "--seeds", type=click.IntRange(1, 100_000), default=1, show_default=True, help="How many runs."
+)
+@seed_option()
+@jobs_option
+@overrides_option
+@out_option("Write the JSON result to this file.")
+@json_option
+def simulate(
+    scenario: Path,
+    policy: str,
+    tune: bool,
+    seeds: int,
+    seed: int,
+    jobs: int,
+    overrides: tuple[str, ...],
+    out: Path | None,
+    as_json: bool,
+) -> None:
+    """Run SCENARIO under a policy for consecutive seeds and print its KPIs."""
+    from agents.seeds import combined_digest, run_seeds, spreads
+    from twin.network.world import compile_world
+    from twin.progress import stage, stages
+    from twin.scenario import load
+
+    loaded = load(scenario, overrides)
+    world = compile_world(loaded.model)
+    chosen = choose_policy(world, policy, tune, seed)
+    with stages(quiet=as_json) as display, stage(display, "simulate") as line:
+        results = run_seeds(
+            world, chosen, range(seed, seed + seeds), jobs, lambda done: line(done / seeds)
+        )
+    kpis = spreads(results)
+    document = {
+        "scenario": loaded.name,
+        "scenario_digest": loaded.digest,
+        "policy": policy,
+        "seeds": [seed, seed + seeds - 1],
+        "digest": combined_digest(results),
+        "kpis": {name: dataclasses.asdict(spread) for name, spread in kpis.items()},
+    }
+    if out is not None:
+        _write(out, document)
+    if as_json:
+        print_json(document)
+    else:
+        _print_kpis(results, kpis, document["digest"])
+
+
+def choose_policy(world: World, policy: str, tune: bool, seed: int) -> OrderingRule | Policy:
+    """A static policy by name, or a trained fleet by folder; raises UsageError for neither."""
+    from agents.baselines import default_rules, tune_baselines
+
+    rules = default_rules(world)
+    if policy in rules:
+        kind = next(kind for kind in rules if kind == policy)
+        if not tune:
+            return rules[kind]
+        return tune_baselines(world, seed, kinds=(kind,))[kind].rule
+    folder = Path(policy)
+    if folder.is_dir():
+        from agents.checkpoint.bundle import load_policy
+
+        nested = folder / "bundle"
+        return load_policy(nested if nested.is_dir() else folder, world)
+    raise UsageError(
+        "unknown policy", "--policy", repr(policy), f"{', '.join(rules)}, or a bundle folder"
+    )
+
+
+def _write(out: Path, document: dict[str, Any]) -> None:
+    import json
+
+    try:
+        out.write_text(json.dumps(document, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise UsageError("cannot write the result", str(out), str(error)) from None
+
+
+def _print_kpis(results: list[SeedResult], kpis: dict[str, Spread], digest: object) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("KPI", "mean", "95 % interval", "p5", "p95", "worst tenth", box=None)
+    for name, spread in kpis.items():
+        row = (spread.mean, spread.low, spread.high, spread.p5, spread.p95, spread.cvar)
+        mean, low, high, p5, p95, cvar = (f"{value:.4g}" for value in row)
+        table.add_row(name, mean, f"{low} to {high}", p5, p95, cvar)
+    console = Console()
+    console.print(table)
+    console.print(f"{len(results)} seed(s), digest {digest}", highlight=False)
+
+
+@click.command()
+@scenario_argument
+@seed_option()
+@click.option("--agent-steps", type=click.IntRange(1), default=None, help="Training budget.")
+@click.option("--resume", is_flag=True, help="Go on with the newest unfinished run like this one.")
+@overrides_option
+@out_option("Folder for run folders [default: runs].")
+@json_option
+def train(
+    scenario: Path,
+    seed: int,
+    agent_steps: int | None,
+    resume: bool,
+    overrides: tuple[str, ...],
+    out: Path | None,
+    as_json: bool,
+) -> None:
+    """Tune the static baseline of SCENARIO, then train a fleet with MAPPO as a correction to it."""
+    from agents.learn.config import TrainConfig
+    from agents.runs import create_run, unfinished_run
+    from agents.stages import train_stage, tune_stage
+    from twin.network.world import compile_world
+    from twin.progress import stages
+    from twin.scenario import load
+
+    loaded = load(scenario, overrides)
+    world = compile_world(loaded.model)
+    base = out or Path("runs")
+    budget = {} if agent_steps is None else {"agent_steps": agent_steps}
+    config = TrainConfig(seed=seed, **budget)
+    settings = {"agent_steps": str(config.agent_steps)}
+    found = unfinished_run(base, loaded, seed, settings) if resume else None
+    folder = found or create_run(
+        base, loaded, seed, overrides, shlex.join(["twin", *sys.argv[1:]]), settings
+    )
+    with stages(quiet=as_json) as display:
+        tuned = tune_stage(folder, world, seed, display)
+        bundle = train_stage(folder, world, tuned["base_stock"], config, display)
+    if as_json:
+        print_json({"run": str(folder.path), "bundle": str(bundle)})
+    else:
+        click.echo(f"{folder.path}\nnext: twin stress {folder.path}")

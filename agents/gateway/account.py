@@ -1,0 +1,41 @@
+"""What control costs: calls, attempts, bytes and tokens, and their price."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from twin.scenario.model import ToolCosts
+
+BYTES_PER_TOKEN = 4
+KILO = 1000.0
+
+
+@dataclass
+class Tally:
+    """Counters of one episode, shared by its sessions."""
+
+    calls: int = 0
+    attempts: int = 0
+    retries: int = 0
+    bytes: int = 0
+
+
+@dataclass(frozen=True)
+class CostAccount:
+    """The bill of one episode."""
+
+    calls: int
+    attempts: int  # that left an agent
+    retries: int  # attempts after the first of their call
+    bytes: int  # sent and received, late answers included
+    tokens: int  # ceil(bytes / 4)
+    money: float  # in the scenario's currency
+
+    @classmethod
+    def of(cls, tally: Tally, costs: ToolCosts) -> CostAccount:
+        """Price the counters."""
+        tokens = math.ceil(tally.bytes / BYTES_PER_TOKEN)
+        money = costs.call * tally.attempts + costs.retry * tally.retries
+        money += costs.kilobyte * tally.bytes / KILO + costs.kilotoken * tokens / KILO
+        return cls(tally.calls, tally.attempts, tally.retries, tally.bytes, tokens, money)

@@ -1,0 +1,109 @@
+"""What the world could be like: bounds that no answer about a sound run can exceed.
+
+Generous on purpose, since a false alarm costs a decision: they hold whatever the policy orders
+within the server's caps, and under any demand up to SURGE times the mean. They stop a wrong unit
+and a flipped exponent, not a small lie.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from twin.env.agents import Read
+from twin.network.world import World
+from twin.scenario.quantities import TraceDemand
+from twin.tools.limits import order_caps
+
+Floats = NDArray[np.float64]
+SURGE = 100.0
+"""Demand of a period may reach this many times its long-run mean, or its recorded peak."""
+DUST = 1e-9
+"""Negative numbers this small beside the largest are rounding errors of sums."""
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """How many numbers a field holds, and the largest that is conceivable."""
+
+    count: int
+    highest: float
+
+    def complaint(self, values: Sequence[float]) -> str:
+        """What is wrong with the values; empty when nothing is."""
+        if len(values) != self.count:
+            return f"{len(values)} numbers, expected {self.count}"
+        if not values:
+            return ""
+        if max(values) > self.highest:
+            return f"{max(values):g} is more than {self.highest:g}"
+        if min(values) < -DUST * (1.0 + self.highest):
+            return f"{min(values):g} is negative"
+        return ""
+
+
+def ceilings(world: World) -> Floats:
+    """The largest conceivable number at each place of the global vector: (size,).
+
+    The clock's places hold infinity: it is never read through a tool.
+    """
+    orders = order_caps(world)
+    flow = _most_shipped(world, orders)
+    total = world.periods * flow
+    arrived = world.inbound.total(total)
+    stock = world.initial_stock + arrived
+    room = np.maximum(world.storage, world.initial_stock.sum(axis=1))[:, None]
+    demand = _most_demand(world)
+    asked = demand + world.outbound.total(orders)
+    vehicles = np.array([float(fleet.vehicles) for fleet in world.fleets])
+    blocks = {
+        "on_hand": np.minimum(stock, room),
+        "owed": world.periods * asked,
+        "waiting": world.periods * orders,
+        "in_transit": total,
+        "shipped": flow[None],
+        "recent": asked[None],
+        "idle": vehicles,
+        "returning": vehicles[:, None],
+    }
+    return _spread(world, blocks)
+
+
+def read_bounds(read: Read, ceiling: Floats) -> tuple[Bounds, ...]:
+    """Bounds of each field of a read."""
+    return tuple(
+        Bounds(len(places), float(ceiling[places].max(initial=0.0))) for _, places in read.fields
+    )
+
+
+def _spread(world: World, blocks: dict[str, Floats]) -> Floats:
+    from twin.env.observe import Layout
+
+    layout = Layout.of(world)
+    highest = np.full(layout.size, np.inf)
+    for name, block in blocks.items():
+        places = layout.places(name)
+        highest[places] = np.broadcast_to(block, places.shape)
+    return highest
+
+
+def _most_shipped(world: World, orders: Floats) -> Floats:
+    """Most units of a lane and product in one period: (lane, product)."""
+    limit = world.lane_capacity.copy()
+    for fleet in world.fleets:
+        limit[fleet.lanes] = np.minimum(limit[fleet.lanes], fleet.vehicles * fleet.capacity)
+    limit = np.minimum(limit, world.make_capacity[world.source])
+    return np.minimum(limit[:, None], world.periods * orders)
+
+
+def _most_demand(world: World) -> Floats:
+    """Most units that customers ask for in one period: (node, product)."""
+    most = np.where(world.mean_demand > 0, np.maximum(world.mean_demand, 1.0), 0.0)
+    for node, product, spec in world.demand_specs:
+        if isinstance(spec, TraceDemand):
+            most[node, product] = max(most[node, product], max(spec.values, default=0.0))
+    capped: Floats = SURGE * most
+    return capped

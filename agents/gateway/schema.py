@@ -1,0 +1,137 @@
+"""Every tool answer is untrusted: what is checked, in order, and the one label of each failure.
+
+    1 size, UTF-8, JSON, duplicate keys     oversize, not_utf8, malformed_json, duplicate_key
+    2 is it an error answer                 rate_limited, server_error, rejected
+    3 strict model                          non_finite, schema
+    4 does it answer this call              echo_mismatch, stale
+    5 as many numbers as expected           schema
+    6 could the world be like that          implausible
+
+No text of an answer reaches a policy, only numbers that passed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from agents.gateway.plausible import Bounds
+from twin.errors import ToolBoundaryError
+from twin.tools.catalogue import CATALOGUE, Answer, ErrorAnswer, Numbers, ToolSpec, WriteAnswer
+from twin.tools.wire import guarded
+
+M = TypeVar("M", bound=BaseModel)
+
+
+class Label(StrEnum):
+    """Why an attempt failed; exactly one per failed attempt."""
+
+    TIMEOUT = "timeout"
+    OVERSIZE = "oversize"
+    NOT_UTF8 = "not_utf8"
+    MALFORMED_JSON = "malformed_json"
+    DUPLICATE_KEY = "duplicate_key"
+    SCHEMA = "schema"
+    NON_FINITE = "non_finite"
+    ECHO_MISMATCH = "echo_mismatch"
+    STALE = "stale"
+    IMPLAUSIBLE = "implausible"
+    RATE_LIMITED = "rate_limited"
+    SERVER_ERROR = "server_error"
+    REJECTED = "rejected"
+    """The server understood and refused: asking again cannot help."""
+    INVALID_ACTION = "invalid_action"
+    """The policy's own wish was no valid request; it never left the agent."""
+    BREAKER_OPEN = "breaker_open"
+    BUDGET_EXHAUSTED = "budget_exhausted"
+    DEADLINE = "deadline"
+
+
+FINAL = frozenset({Label.REJECTED, Label.INVALID_ACTION})
+"""Failures that say nothing about the tool's health and that no retry mends."""
+UNSENT = frozenset(
+    {Label.INVALID_ACTION, Label.BREAKER_OPEN, Label.BUDGET_EXHAUSTED}
+)
+"""Failures of attempts that never left the agent; ``deadline`` may be either."""
+_ERROR_LABELS = {"rate_limited": Label.RATE_LIMITED, "internal": Label.SERVER_ERROR}
+
+
+class RefusedError(ToolBoundaryError):
+    """An error answer of the tool itself, with the wait that it asks for."""
+
+    def __init__(self, label: str, detail: str, tool: str, retry_after_s: float | None) -> None:
+        super().__init__(label, detail, tool)
+        self.args = (label, detail, tool, retry_after_s)
+        self.retry_after_s = retry_after_s
+
+
+def parse(model: type[M], body: bytes, tool: str) -> M:
+    """The strict model of ``body``; raises ToolBoundaryError ``non_finite`` or ``schema``."""
+    try:
+        return model.model_validate_json(body)
+    except ValidationError as error:
+        kinds = [detail["type"] for detail in error.errors(include_url=False, include_input=False)]
+        label = Label.NON_FINITE if "finite_number" in kinds else Label.SCHEMA
+        raise ToolBoundaryError(label, ", ".join(sorted(set(kinds))), tool) from None
+
+
+@dataclass(frozen=True)
+class AnswerCheck:
+    """Checks the answers of one tool about one entity."""
+
+    spec: ToolSpec
+    entity: str
+    bounds: tuple[Bounds, ...]  # one per field of the tool, in order
+
+    @classmethod
+    def of(cls, tool: str, entity: str, bounds: tuple[Bounds, ...]) -> AnswerCheck:
+        """The check of a tool of the catalogue."""
+        return cls(CATALOGUE[tool], entity, bounds)
+
+    def read(self, body: bytes, call: str, period: int) -> list[float]:
+        """The numbers of a read answer, field after field; raises ToolBoundaryError."""
+        answer = self._answer(body, call, period)
+        numbers: list[float] = []
+        for name, bounds in zip(self.spec.fields, self.bounds, strict=True):
+            values: Numbers = getattr(answer, name)
+            complaint = bounds.complaint(values)
+            if complaint:
+                label = Label.SCHEMA if len(values) != bounds.count else Label.IMPLAUSIBLE
+                raise ToolBoundaryError(label, f"{name}: {complaint}", self.spec.name)
+            numbers += values
+        return numbers
+
+    def write(self, body: bytes, call: str, period: int, key: str, wish: list[float]) -> None:
+        """Check that exactly ``wish`` was accepted for this period; raises ToolBoundaryError."""
+        answer = self._answer(body, call, period)
+        assert isinstance(answer, WriteAnswer)
+        accepted = [x for name in self.spec.fields for x in getattr(answer, name)]
+        if answer.key != key or answer.effective != period or accepted != wish:
+            raise ToolBoundaryError(Label.ECHO_MISMATCH, "not what was asked", self.spec.name)
+
+    def _answer(self, body: bytes, call: str, period: int) -> Answer:
+        tool = self.spec.name
+        value = guarded(body, self.spec.size_cap(sum(b.count for b in self.bounds)))
+        if not isinstance(value, dict):
+            raise ToolBoundaryError(Label.SCHEMA, "not an object", tool)
+        if value.get("is_error") is True:
+            raise self._refusal(body, call)
+        answer = parse(self.spec.answer, body, tool)
+        if answer.call != call or answer.tool != tool or answer.entity != self.entity:
+            got = f"{answer.call}, {answer.tool}, {answer.entity}"
+            raise ToolBoundaryError(Label.ECHO_MISMATCH, got, tool)
+        if answer.as_of != period:
+            raise ToolBoundaryError(Label.STALE, f"as of {answer.as_of}, not {period}", tool)
+        return answer
+
+    def _refusal(self, body: bytes, call: str) -> ToolBoundaryError:
+        tool = self.spec.name
+        answer: Any = parse(ErrorAnswer, body, tool)
+        if answer.call != call or answer.tool != tool:
+            got = f"{answer.call}, {answer.tool}"
+            return ToolBoundaryError(Label.ECHO_MISMATCH, got, tool)
+        label = _ERROR_LABELS.get(answer.code, Label.REJECTED)
+        return RefusedError(label, answer.code, tool, answer.retry_after_s)

@@ -1,0 +1,108 @@
+"""The gate: judges a checkpoint by the criteria of a gate file fixed before training.
+
+Each criterion is PASS, FAIL (the estimate is on the wrong side) or INCONCLUSIVE (too few pairs, or
+the estimate is on the right side but its bound is not). One FAIL fails the checkpoint, one
+INCONCLUSIVE leaves it undecided, and only PASS promotes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from stress.evidence import gather
+from stress.gate_criteria import (
+    judge_baseline,
+    judge_champion,
+    judge_provenance,
+    judge_safety,
+    judge_tail,
+    judge_work_share,
+)
+from stress.gate_model import GateModel, gate_digest, load_gate
+from stress.gate_resilience import judge_control, judge_malformed, judge_resilience
+from stress.judging import Bench, Finding, Provenance, worst
+from stress.results import CaseResult, Figure, Verdict
+from stress.statistics import Interval
+
+__all__ = ["GateModel", "Provenance", "gate_digest", "judge", "load_gate"]
+
+FIGURES = 3
+FIRST_FIGURES = ("G3", "G5", "G1", "G2", "G4", "G6", "G7", "G9", "G0")
+"""Which figures decide when nothing stands out."""
+
+
+def judge(
+    gate: GateModel,
+    gate_hash: str,
+    cases: Iterable[CaseResult],
+    provenance: Provenance,
+    *,
+    gate_file: str = "",
+    credit: Mapping[str, Interval] | None = None,
+    champion: str = "",
+    baseline_name: str = "the tuned static policy",
+    currency: str = "",
+) -> Verdict:
+    """Judge the fleet's cases.
+
+    ``gate_hash`` is the digest taken before training; ``credit`` holds per agent the cost per
+    period with the agent replaced by the static policy less the fleet's (positive: it helps);
+    ``champion`` is the version of the reigning model, whose cases have the policy ``champion``.
+
+    Raises UsageError when two different results claim to be the same case.
+    """
+    bench = Bench(
+        gate, gate_hash, gather(cases), provenance, credit, champion, baseline_name, currency
+    )
+    findings = _findings(bench)
+    return Verdict(
+        status=worst([finding.criterion.status for finding in findings]),
+        criteria=tuple(finding.criterion for finding in findings),
+        gate_file=gate_file or gate.name,
+        gate_hash=gate_hash,
+        figures=_figures(findings),
+        champion=champion,
+    )
+
+
+def _findings(bench: Bench) -> list[Finding]:
+    """Judge every criterion that the gate file asks for, in order."""
+    asked = bench.gate.criteria
+    found: list[Finding] = []
+    if asked.provenance:
+        found.append(judge_provenance(asked.provenance, bench))
+    if asked.safety:
+        found.append(judge_safety(asked.safety, bench))
+    if asked.champion:
+        found.append(judge_champion(asked.champion, bench))
+    if asked.baseline:
+        found.append(judge_baseline(asked.baseline, bench))
+    if asked.tail:
+        found.append(judge_tail(asked.tail, bench))
+    if asked.resilience:
+        found.extend(judge_resilience(asked.resilience, bench))
+    if asked.control:
+        found.extend(judge_control(asked.control, bench))
+    if asked.malformed:
+        found.append(judge_malformed(asked.malformed, bench))
+    if asked.work_share:
+        found.append(judge_work_share(asked.work_share, bench))
+    return found
+
+
+def _figures(findings: Sequence[Finding]) -> tuple[Figure, ...]:
+    """At most three figures, of different gates: what failed first, then saving, stress, safety."""
+    chosen: dict[str, Figure] = {}
+    for finding in sorted(findings, key=_prominence):
+        chosen.setdefault(_family(finding), finding.figure)
+    return tuple(chosen.values())[:FIGURES]
+
+
+def _family(finding: Finding) -> str:
+    return finding.criterion.gate.partition("/")[0]
+
+
+def _prominence(finding: Finding) -> tuple[int, int, float]:
+    margin = finding.criterion.margin
+    tightest = margin if margin is not None else float("inf")
+    return finding.rank, FIRST_FIGURES.index(_family(finding)), tightest

@@ -1,0 +1,218 @@
+"""Two engines, one meaning: the batch engine gives what the event engine gives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from tests.strategies import Decisions, decisions, sample_paths, scenario_models, worlds
+from twin.engine.batch import BatchEngine, stack_paths
+from twin.engine.batch_run import run_rule_batch
+from twin.engine.event import EventEngine
+from twin.engine.ledger import PeriodLedger, Quantities
+from twin.env.observe import global_vector
+from twin.env.rules import default_rule
+from twin.errors import SimulationError
+from twin.exogenous.path import SamplePath, draw_path
+from twin.network.world import World, compile_world
+from twin.scenario.loader import load
+from twin.simulation import run_rule
+
+SCENARIOS = sorted(
+    path
+    for path in (Path(__file__).parent.parent / "scenarios").rglob("*.yaml")
+    if "kind: scenario" in path.read_text(encoding="utf-8")
+)
+laws = settings(
+    max_examples=40,
+    derandomize=True,
+    deadline=None,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one engine did with one or more replications."""
+
+    quantities: Quantities
+    profit: NDArray[Any]  # (period, node, ...)
+    views: NDArray[Any]  # (period, global vector, ...)
+
+
+def run_event(world: World, path: SamplePath, chosen: Decisions, replication: int) -> Run:
+    engine, views = EventEngine(world, path), []
+    while engine.advance():
+        views.append(global_vector(world, engine))
+        engine.decide(chosen.of(engine.t, replication))
+    engine.ledger.check()
+    return Run(engine.quantities, engine.ledger.profit, np.array(views))
+
+
+def run_batch(
+    world: World, paths: list[SamplePath], chosen: Decisions, xp: Any = np, dtype: Any = None
+) -> Run:
+    def cast(values: NDArray[Any]) -> Any:
+        return values.astype(path.demand.dtype) if xp is np else xp.tensor(values, dtype=dtype)
+
+    path = stack_paths(world, paths, xp, dtype)
+    engine = BatchEngine(world, path, xp)
+    views, profit = [], []
+    while engine.advance():
+        views.append(np.asarray(global_vector(world, engine, xp)))
+        row = (chosen.orders, chosen.vehicles, chosen.min_load)
+        engine.decide(*(cast(values[engine.t]) for values in row))
+        profit.append(np.asarray(engine.profit_row()))
+    return Run(engine.quantities(), np.array(profit), np.array(views))
+
+
+def assert_same(got: Run, want: Run, relative: float = 1e-9) -> None:
+    for field in fields(Quantities):
+        of_got, of_want = getattr(got.quantities, field.name), getattr(want.quantities, field.name)
+        close(of_got, of_want, relative, field.name)
+    close(got.profit, want.profit, relative, "profit")
+    close(got.views, want.views, relative, "global vector")
+
+
+def close(got: NDArray[Any], want: NDArray[Any], relative: float, name: str) -> None:
+    tolerance = relative * (1 + np.abs(want).max(initial=0))
+    np.testing.assert_allclose(got, want, rtol=0, atol=tolerance, err_msg=name)
+
+
+def replication(run: Run, index: int) -> Run:
+    return Run(run.quantities.replication(index), run.profit[..., index], run.views[..., index])
+
+
+@laws
+@given(st.data())
+def test_both_engines_give_the_same_ledger_profit_and_observations(data: st.DataObject) -> None:
+    world = data.draw(worlds())
+    paths = [data.draw(sample_paths(world)) for _ in range(2)]
+    chosen = data.draw(decisions(world, len(paths)))
+    batch = run_batch(world, paths, chosen)
+    for index, path in enumerate(paths):
+        assert_same(replication(batch, index), run_event(world, path, chosen, index))
+
+
+@pytest.mark.parametrize("file", SCENARIOS, ids=lambda path: path.stem)
+def test_both_engines_agree_on_every_shipped_scenario(file: Path) -> None:
+    model = load(file).model
+    periods = min(40, round(model.horizon / model.period))
+    world = compile_world(model.model_copy(update={"horizon": periods * model.period}))
+    paths = [draw_path(world, seed) for seed in (1, 2)]
+    rng = np.random.default_rng(3)
+    shape = (world.periods, *world.shape[1:3], len(paths))
+    flow = world.throughput[world.destination] * world.share[:, None]
+    orders = rng.uniform(0, 2.5, shape) * flow[..., None]
+    booked = rng.integers(0, 4, (*shape[:2], len(paths))).astype(float)
+    chosen = Decisions(orders, booked, rng.uniform(0, 1, booked.shape))
+    batch = run_batch(world, paths, chosen)
+    for index, path in enumerate(paths):
+        assert_same(replication(batch, index), run_event(world, path, chosen, index))
+
+
+@settings(laws, max_examples=15)
+@given(st.data())
+def test_torch_gives_what_numpy_gives(data: st.DataObject) -> None:
+    torch = pytest.importorskip("torch")
+    world = data.draw(worlds())
+    paths = [data.draw(sample_paths(world)) for _ in range(2)]
+    chosen = data.draw(decisions(world, len(paths)))
+    of_torch = run_batch(world, paths, chosen, torch, torch.float64)
+    assert_same(of_torch, run_batch(world, paths, chosen))
+
+
+@settings(laws, max_examples=15)
+@given(st.data())
+def test_single_precision_is_close_to_double(data: st.DataObject) -> None:
+    model = data.draw(scenario_models())
+    # Whole units and vehicles turn a rounding error into a whole step.
+    smooth = model.model_copy(update={"integral": False, "fleets": {}, "lanes": without(model)})
+    world = compile_world(smooth)
+    paths = [data.draw(sample_paths(world))]
+    chosen = data.draw(decisions(world, 1))
+    single = run_batch(world, paths, chosen, np, np.float32)
+    assert_same(single, run_batch(world, paths, chosen), relative=1e-4)
+
+
+def without(model: Any) -> Any:
+    return {key: lane.model_copy(update={"fleet": None}) for key, lane in model.lanes.items()}
+
+
+@settings(laws, max_examples=15)
+@given(st.data())
+def test_a_replication_does_not_depend_on_its_neighbours(data: st.DataObject) -> None:
+    world = data.draw(worlds())
+    paths = [data.draw(sample_paths(world)) for _ in range(2)]
+    chosen = data.draw(decisions(world, len(paths)))
+    both = run_batch(world, paths, chosen)
+    alone = run_batch(world, paths[:1], chosen_first(chosen))
+    assert_same(replication(both, 0), replication(alone, 0))
+
+
+def chosen_first(chosen: Decisions) -> Decisions:
+    return Decisions(*(getattr(chosen, field.name)[..., :1] for field in fields(Decisions)))
+
+
+@settings(laws, max_examples=25)
+@given(st.data())
+def test_a_rule_costs_the_same_in_both_engines(data: st.DataObject) -> None:
+    world = data.draw(worlds())
+    path = data.draw(sample_paths(world))
+    rule = default_rule(world)
+    cost, fill = run_rule_batch(world, stack_paths(world, [path]), rule)
+    ledger = run_rule(world, path, rule)
+    np.testing.assert_allclose(cost[0], ledger.cost.mean(), rtol=1e-9, atol=1e-9)
+    assert 0 <= fill[0] <= 1
+
+
+def test_the_cost_of_stock_can_be_differentiated_by_the_order_up_to_level() -> None:
+    torch = pytest.importorskip("torch")
+    world = compile_world(load(SCENARIOS[[p.stem for p in SCENARIOS].index("quickstart")]).model)
+    engine = BatchEngine(world, stack_paths(world, [draw_path(world, 1)], torch), torch)
+    level = torch.tensor(world.order_up_to[..., None], requires_grad=True)
+    vehicles = torch.tensor(world.fleet_vehicles[:, None])
+    profit = torch.zeros(())
+    while engine.advance():
+        gap = torch.clip(level - engine.inventory_position(), 0, None)
+        engine.decide(gap[engine.arrays.destination], vehicles, 0 * vehicles)
+        profit = profit + engine.profit_row().sum()
+    (slope,) = torch.autograd.grad(profit, level)
+    assert torch.isfinite(slope).all()
+    assert slope.abs().sum() > 0
+
+
+def test_decisions_outside_an_epoch_are_refused() -> None:
+    world = compile_world(load(SCENARIOS[0]).model)
+    engine = BatchEngine(world, stack_paths(world, [draw_path(world, 0)]))
+    with pytest.raises(SimulationError, match="decision epoch"):
+        engine.decide(engine.book, engine.book[:, 0], engine.book[:, 0])
+
+
+def test_a_run_that_keeps_no_rows_has_no_ledger_but_the_same_profit() -> None:
+    world = compile_world(load(SCENARIOS[0]).model)
+    path = stack_paths(world, [draw_path(world, 0)])
+    forgetful, full = BatchEngine(world, path, keep_rows=False), BatchEngine(world, path)
+    booked = world.fleet_vehicles[:, None]
+    while forgetful.advance() and full.advance():
+        for engine in (forgetful, full):
+            orders = np.broadcast_to(world.throughput[world.destination], engine.book.shape[:2])
+            engine.decide(orders[..., None].copy(), booked, 0 * booked)
+        np.testing.assert_array_equal(forgetful.profit_row(), full.profit_row())
+    with pytest.raises(SimulationError, match="not kept"):
+        forgetful.quantities()
+
+
+def test_the_ledger_of_a_batch_run_obeys_the_laws_of_conservation() -> None:
+    for file in SCENARIOS:
+        world = compile_world(load(file).model)
+        ledger: PeriodLedger = run_rule(world, draw_path(world, 5), default_rule(world), batch=True)
+        assert replace(ledger, seed=5).digest

@@ -1,0 +1,176 @@
+"""The world's side of the boundary: request bytes in, answer bytes out; it never raises.
+
+Reads answer from the state at the decision epoch, once computed, so that every agent of an epoch
+sees the same world however long its calls travel.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import ValidationError
+from pydantic_core import to_json
+
+from twin.engine.event import EventEngine
+from twin.env.agents import AgentSpec, Read
+from twin.env.observe import global_vector
+from twin.errors import ToolBoundaryError
+from twin.network.world import World
+from twin.tools.catalogue import (
+    CATALOGUE,
+    REQUESTS,
+    VERSION,
+    BookRequest,
+    OrderRequest,
+    ReadRequest,
+    error_answer,
+)
+from twin.tools.inbox import Inbox
+from twin.tools.limits import order_caps, vehicle_caps
+from twin.tools.quota import Quota
+from twin.tools.wire import guarded
+
+Floats = NDArray[np.float64]
+WRITE_TOOL = {"replenish": "order.place", "dispatch": "dispatch.book"}
+"""The one write each role may make."""
+
+
+class ToolServer:
+    """Answers the tools of one run; ``open`` and ``take`` bracket the decision window."""
+
+    def __init__(self, world: World, engine: EventEngine, specs: tuple[AgentSpec, ...]) -> None:
+        self.inbox = Inbox()
+        self.refused: dict[str, int] = {}
+        self._world = world
+        self._engine = engine
+        self._agents = {spec.name: spec for spec in specs}
+        self._reads = {
+            (spec.name, read.tool, read.entity): read for spec in specs for read in spec.reads
+        }
+        self._entities = {*world.nodes, *(fleet.name for fleet in world.fleets)}
+        self._caps = _wish_caps(world, specs)
+        numbers = max((len(cap) for cap in self._caps.values()), default=0)
+        self._request_cap = CATALOGUE["order.place"].size_cap(numbers)
+        self._quota = Quota(world.model.tools.quota)
+        self._vector: Floats = np.zeros(0)
+        self._bodies: dict[tuple[str, str], bytes] = {}
+
+    def open(self) -> None:
+        """Begin the window of the engine's current epoch."""
+        self.inbox.open(self._engine.t)
+        self._vector = global_vector(self._world, self._engine)
+        self._bodies = {}
+
+    def take(self, t: int) -> dict[str, Floats]:
+        """Close the window of period ``t``: the wishes that count, by agent.
+
+        Raises ToolBoundaryError when another window is open, or none.
+        """
+        if not self.inbox.is_open or t != self.inbox.t:
+            raise ToolBoundaryError("server_error", f"the window of period {t} is not open")
+        return self.inbox.take()
+
+    def handle(self, now_d: float, body: bytes) -> bytes:
+        """Answer one request that arrives at ``now_d`` (days)."""
+        call, tool = "", ""
+        try:
+            parsed = guarded(body, self._request_cap)
+            if isinstance(parsed, dict):
+                call, tool = str(parsed.get("call", "")), str(parsed.get("tool", ""))
+            request = REQUESTS.validate_json(body)
+        except ToolBoundaryError as error:
+            return self._refuse(call, tool, "parse_error", error.label)
+        except ValidationError as error:
+            return self._refuse(call, tool, "invalid_request", _first(error))
+        wait_s = self._quota.wait_s(now_d)
+        if wait_s is not None:
+            return self._refuse(call, tool, "rate_limited", "over the quota", wait_s)
+        if isinstance(request, ReadRequest):
+            return self._read(request)
+        return self._write(request)
+
+    def _refuse(self, *refusal: object) -> bytes:
+        code = str(refusal[2])
+        self.refused[code] = self.refused.get(code, 0) + 1
+        return error_answer(*refusal)  # type: ignore[arg-type]  # spelled out by every caller
+
+    def _read(self, request: ReadRequest) -> bytes:
+        read = self._reads.get((request.agent, request.tool, request.entity))
+        if read is None:
+            return self._out_of_scope(request)
+        key = (read.tool, read.entity)
+        tail = self._bodies.get(key)
+        if tail is None:
+            tail = self._bodies[key] = self._tail(read)
+        return _spliced(request.call, tail)
+
+    def _tail(self, read: Read) -> bytes:
+        """An answer without its opening and its call, shared by all who ask in this epoch."""
+        numbers = {name: self._vector[places].tolist() for name, places in read.fields}
+        return _envelope(read.tool, read.entity, self.inbox.t, numbers)
+
+    def _write(self, request: OrderRequest | BookRequest) -> bytes:
+        spec = self._agents.get(request.agent)
+        mine = spec is not None and WRITE_TOOL[spec.role] == request.tool
+        if spec is None or not mine or spec.entity != request.entity:
+            return self._out_of_scope(request)
+        wish = _wish(request)
+        cap = self._caps[spec.name]
+        if wish.shape != cap.shape:
+            text = f"{len(wish)} numbers, expected {len(cap)}"
+            return self._refuse(request.call, request.tool, "invalid_request", text)
+        if (wish > cap).any():
+            return self._refuse(request.call, request.tool, "implausible", "a quantity is too big")
+        outcome = self.inbox.put(request, wish)
+        if isinstance(outcome, str):
+            return self._refuse(request.call, request.tool, outcome, request.key)
+        return _spliced(request.call, self._receipt(request, outcome[1]))
+
+    def _receipt(self, request: OrderRequest | BookRequest, effective: int) -> bytes:
+        fields = CATALOGUE[request.tool].fields
+        accepted = {name: getattr(request, name) for name in fields}
+        extra = {"key": request.key, "effective": effective, **accepted}
+        return _envelope(request.tool, request.entity, self.inbox.t, extra)
+
+    def _out_of_scope(self, request: ReadRequest | OrderRequest | BookRequest) -> bytes:
+        code = "out_of_scope" if request.entity in self._entities else "unknown_entity"
+        return self._refuse(request.call, request.tool, code, "not within this agent's scope")
+
+
+def _wish_caps(world: World, specs: tuple[AgentSpec, ...]) -> dict[str, Floats]:
+    """Largest accepted numbers of each agent's write, in the order of its wish."""
+    orders, vehicles = order_caps(world), vehicle_caps(world)
+    return {
+        spec.name: orders[spec.lanes].ravel()
+        if spec.role == "replenish"
+        else np.concatenate([vehicles[spec.lanes], np.ones(len(spec.lanes))])
+        for spec in specs
+    }
+
+
+def _wish(request: OrderRequest | BookRequest) -> Floats:
+    if isinstance(request, OrderRequest):
+        return np.array(request.quantities)
+    return np.array(request.vehicles + request.min_load)
+
+
+def _envelope(tool: str, entity: str, as_of: int, rest: dict[str, object]) -> bytes:
+    """Everything of a successful answer after its call, as JSON without the opening brace."""
+    head = {
+        "tool": tool,
+        "entity": entity,
+        "unit": CATALOGUE[tool].unit,
+        "as_of": as_of,
+        "is_error": False,
+    }
+    body: bytes = to_json({**head, **rest})
+    return body[1:]
+
+
+def _spliced(call: str, tail: bytes) -> bytes:
+    return b'{"version":"%s","call":%s,%s' % (VERSION.encode(), to_json(call), tail)
+
+
+def _first(error: ValidationError) -> str:
+    detail = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    return f"{'.'.join(str(part) for part in detail['loc'])}: {detail['msg']}"
