@@ -18,13 +18,16 @@ import os
 import platform
 import re
 import subprocess
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
+from agents.checkpoint.files import write_file
 from twin.errors import UsageError
 from twin.scenario import Scenario, dump_yaml, load
 from twin.scenario.quantities import Model
@@ -93,10 +96,28 @@ class RunFolder:
         """Write a JSON file of the run so that it is never seen half-written."""
         target = self.path / name
         text = value if isinstance(value, str) else json.dumps(value, indent=2, allow_nan=False)
-        draft = target.with_name(f".{target.name}.draft")
-        draft.write_text(text + "\n", encoding="utf-8")
-        os.replace(draft, target)
+        write_file(target, (text + "\n").encode())
         return target
+
+    def read_json(self, name: str) -> Any:
+        """Read a JSON file of the run; None when it is not there."""
+        path = self.path / name
+        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+
+    def stage_seconds(self) -> dict[str, float]:
+        """Wall seconds spent on each stage so far, interrupted attempts included."""
+        return dict(self.read_json("stages.json") or {})
+
+    @contextmanager
+    def timed(self, stage: str) -> Iterator[None]:
+        """Add the wall time of the block to the stage's seconds, also when it is interrupted."""
+        start = time.monotonic()
+        try:
+            yield
+        finally:
+            seconds = self.stage_seconds()
+            spent = seconds.get(stage, 0.0) + time.monotonic() - start
+            self.write_json("stages.json", {**seconds, stage: round(spent, 1)})
 
 
 def create_run(

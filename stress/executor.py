@@ -10,7 +10,7 @@ import multiprocessing
 import os
 import signal
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -27,7 +27,7 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"
 Chunk = tuple[Case, ...]
 
 
-def execute(cases: Sequence[Case], workers: int = 1) -> Iterator[CaseResult]:
+def execute(cases: Sequence[Case], workers: int = 1) -> Generator[CaseResult, None, None]:
     """Run all cases; closing the iterator, as Ctrl-C does, cancels what has not begun."""
     if workers <= 1 or len(cases) < 2:
         yield from map(run_case, cases)

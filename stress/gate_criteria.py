@@ -12,6 +12,7 @@ from stress.gate_model import (
     SafetyRule,
     TailRule,
     WorkShareRule,
+    gate_digest,
 )
 from stress.judging import Bench, Finding, Line, below, more_pairs
 from stress.results import CaseResult, Status
@@ -35,18 +36,18 @@ def judge_provenance(rule: ProvenanceRule, bench: Bench) -> Finding:
     line = Line("G0", "Provenance")
     faults = [*_changed_digests(bench), *_foreign_cases(bench)]
     if faults:
-        return line.says("FAIL", f"{faults[0]}.", f"{len(faults)} mismatches")
+        return line.says("FAIL", f"{faults[0]}.", counted(len(faults), "problem"))
     names = listed(sorted(bench.provenance.recorded), most=6)
     return line.says("PASS", f"The digests of {names} are the recorded ones.", "all digests match")
 
 
 def _changed_digests(bench: Bench) -> list[str]:
-    recorded, found = bench.provenance.recorded, {**bench.provenance.found}
-    found["gate"] = bench.gate_hash if "gate" not in found else found["gate"]
+    recorded = {**bench.provenance.recorded}
+    found = {**bench.provenance.found, "gate": gate_digest(bench.gate)}
+    if recorded.get("gate", bench.gate_hash) != bench.gate_hash:
+        return [_mismatch("gate", recorded["gate"], bench.gate_hash)]
     names = [*REQUIRED_DIGESTS, *sorted({*recorded, *found} - set(REQUIRED_DIGESTS))]
     problems = [_mismatch(name, recorded.get(name, ""), found.get(name, "")) for name in names]
-    if found["gate"] != bench.gate_hash:
-        problems.append("The gate that was judged by is not the one whose digest was given")
     return [problem for problem in problems if problem]
 
 

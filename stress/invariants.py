@@ -26,7 +26,7 @@ Floats = NDArray[np.float64]
 Check = Callable[[PeriodLedger, SamplePath], Iterator[Floats]]
 """Yields arrays, period first, that are zero (within tolerance) where the invariant holds."""
 
-BUDGET_LABELS = ("retry_budget", "budget")
+BUDGET_LABEL = "budget_exhausted"
 
 
 def _units_conserved(ledger: PeriodLedger, path: SamplePath) -> Iterator[Floats]:
@@ -161,7 +161,7 @@ def sometimes(results: Iterable[CaseResult]) -> tuple[Sometimes, ...]:
         )
     if any(r.fault.startswith(("tool.", "channel.", "network.")) for r in struck):
         closed = any(r.breaker_opened and r.breaker_closed for r in struck)
-        spent = any(r.labels.get(label) for r in struck for label in BUDGET_LABELS)
+        spent = any(r.labels.get(BUDGET_LABEL) for r in struck)
         found.append(Sometimes("a breaker opened and closed again", closed))
         found.append(Sometimes("a retry budget ran out", spent))
     return tuple(found)

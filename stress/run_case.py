@@ -13,16 +13,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stress.catalogue import NEVER, ChannelFault, Window, WorldFault, build_fault
 from stress.invariants import violations
 from stress.results import NOMINAL, CaseResult
 from twin.env.policy import Policy, RulePolicy
 from twin.env.rules import OrderingRule
-from twin.errors import UsageError
+from twin.errors import InvariantError, UsageError
 from twin.exogenous.path import SamplePath, draw_path
 from twin.kpi.service import fill_rate
 from twin.network.world import World, compile_world
@@ -31,9 +32,9 @@ from twin.scenario.model import ScenarioModel
 
 if TYPE_CHECKING:
     from agents.gateway.episode import Outcome
-
     from twin.scenario.loader import Scenario
 
+Flags = NDArray[np.bool_]  # (period,)
 CASE_FORMAT = 1
 """Raise it when the same case would give other numbers than before."""
 TEXT_LIMIT = 500
@@ -115,13 +116,16 @@ def run_case(case: Case) -> CaseResult:
     """Run one case; whatever goes wrong inside it becomes part of the result."""
     try:
         return _episode(case)
+    except InvariantError as error:
+        return crashed(case, f"{type(error).__name__}: {error}", (str(error)[:TEXT_LIMIT],))
     except Exception as error:  # a crashed case is a finding, not the end of the campaign
         return crashed(case, f"{type(error).__name__}: {error}")
 
 
-def crashed(case: Case, text: str) -> CaseResult:
-    """The result of a case that did not come to its end."""
-    return CaseResult(**_identity(case), error=text[:TEXT_LIMIT] or "unknown error")
+def crashed(case: Case, text: str, broken: tuple[str, ...] = ()) -> CaseResult:
+    """The result of a case that did not come to its end, with the laws that it broke."""
+    error = text[:TEXT_LIMIT] or "unknown error"
+    return CaseResult(**_identity(case), error=error, violations=broken)
 
 
 def _episode(case: Case) -> CaseResult:
@@ -167,7 +171,7 @@ def _result(case: Case, outcome: Outcome, path: SamplePath, fired: int, seen: in
     )
 
 
-def _identity(case: Case) -> dict[str, str | int]:
+def _identity(case: Case) -> dict[str, Any]:
     return {
         "case": case.id,
         "scenario": case.scenario.name,
@@ -202,12 +206,8 @@ def felt_periods(before: SamplePath, after: SamplePath, outcome: Outcome) -> int
     return int((_demand_changed(before, after) | (closed & unfilled).any(axis=1)).sum())
 
 
-def _demand_changed(
-    before: SamplePath, after: SamplePath
-) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    changed: np.ndarray[tuple[int], np.dtype[np.bool_]] = (before.demand != after.demand).any(
-        axis=(1, 2)
-    )
+def _demand_changed(before: SamplePath, after: SamplePath) -> Flags:
+    changed: Flags = (before.demand != after.demand).any(axis=(1, 2))
     return changed
 
 

@@ -156,7 +156,6 @@ def sample_paths(draw: st.DrawFn, world: World) -> SamplePath:
     rng = np.random.default_rng(draw(seeds()))
     if draw(rarely(st.just(True), False)):
         shut = rng.choice([0.0, 0.5, 1.0], size=path.lane_open.shape, p=[0.2, 0.2, 0.6])
-        shut[:, ~np.isfinite(world.lane_capacity)] = 1.0
         path = replace(path, lane_open=shut)
     if draw(rarely(st.just(True), False)):
         slower = rng.choice([1.0, 2.0], size=path.lead_time.shape)

@@ -1,10 +1,10 @@
 """Circuit breaker on the simulated clock, with resilience4j's states and rules.
 
-    CLOSED       calls pass; opens when enough of the last ``window`` calls failed
-    OPEN         nothing passes until ``open_for`` is over
-    HALF_OPEN    ``half_open_calls`` trials pass; their failure rate closes or reopens it
-    FORCED_OPEN  nothing passes: a killed agent or tool
-    DISABLED     everything passes, nothing is recorded
+CLOSED       calls pass; opens when enough of the last ``window`` calls failed
+OPEN         nothing passes until ``open_for`` is over
+HALF_OPEN    ``half_open_calls`` trials pass; their failure rate closes or reopens it
+FORCED_OPEN  nothing passes: a killed agent or tool
+DISABLED     everything passes, nothing is recorded
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ class CircuitBreaker:
         return min(self._settings.minimum_calls, self._settings.window)
 
     def _too_many_failed(self) -> bool:
-        failures = sum(self._failed)
+        failures = self._failed.count(True)
         return failures > 0 and failures >= self._settings.failure_rate * len(self._failed)
 
     def _enter(self, state: State) -> None:

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from twin.env.agents import Read
+from twin.env.agents import AgentSpec, Read
+from twin.env.observe import Layout
 from twin.network.world import World
 from twin.scenario.quantities import TraceDemand
 from twin.tools.limits import order_caps
@@ -79,9 +80,14 @@ def read_bounds(read: Read, ceiling: Floats) -> tuple[Bounds, ...]:
     )
 
 
-def _spread(world: World, blocks: dict[str, Floats]) -> Floats:
-    from twin.env.observe import Layout
+def write_bounds(spec: AgentSpec) -> tuple[Bounds, ...]:
+    """How many numbers the receipt of a write holds, by field; their values are compared."""
+    if spec.role == "dispatch":
+        return (Bounds(len(spec.lanes), np.inf),) * 2
+    return (Bounds(len(spec.lanes) * spec.products, np.inf),)
 
+
+def _spread(world: World, blocks: dict[str, Floats]) -> Floats:
     layout = Layout.of(world)
     highest = np.full(layout.size, np.inf)
     for name, block in blocks.items():

@@ -20,7 +20,7 @@ from pydantic import BaseModel, ValidationError
 
 from agents.gateway.plausible import Bounds
 from twin.errors import ToolBoundaryError
-from twin.tools.catalogue import CATALOGUE, Answer, ErrorAnswer, Numbers, ToolSpec, WriteAnswer
+from twin.tools.catalogue import CATALOGUE, ErrorAnswer, Numbers, ToolSpec
 from twin.tools.wire import guarded
 
 M = TypeVar("M", bound=BaseModel)
@@ -50,12 +50,8 @@ class Label(StrEnum):
     DEADLINE = "deadline"
 
 
-FINAL = frozenset({Label.REJECTED, Label.INVALID_ACTION})
-"""Failures that say nothing about the tool's health and that no retry mends."""
-UNSENT = frozenset(
-    {Label.INVALID_ACTION, Label.BREAKER_OPEN, Label.BUDGET_EXHAUSTED}
-)
-"""Failures of attempts that never left the agent; ``deadline`` may be either."""
+FINAL = frozenset({Label.REJECTED, Label.BREAKER_OPEN, Label.DEADLINE})
+"""Failures that no retry mends."""
 _ERROR_LABELS = {"rate_limited": Label.RATE_LIMITED, "internal": Label.SERVER_ERROR}
 
 
@@ -85,11 +81,13 @@ class AnswerCheck:
     spec: ToolSpec
     entity: str
     bounds: tuple[Bounds, ...]  # one per field of the tool, in order
+    size_cap: int  # bytes
 
     @classmethod
     def of(cls, tool: str, entity: str, bounds: tuple[Bounds, ...]) -> AnswerCheck:
         """The check of a tool of the catalogue."""
-        return cls(CATALOGUE[tool], entity, bounds)
+        spec = CATALOGUE[tool]
+        return cls(spec, entity, bounds, spec.size_cap(sum(b.count for b in bounds)))
 
     def read(self, body: bytes, call: str, period: int) -> list[float]:
         """The numbers of a read answer, field after field; raises ToolBoundaryError."""
@@ -104,22 +102,24 @@ class AnswerCheck:
             numbers += values
         return numbers
 
-    def write(self, body: bytes, call: str, period: int, key: str, wish: list[float]) -> None:
-        """Check that exactly ``wish`` was accepted for this period; raises ToolBoundaryError."""
+    def write(
+        self, body: bytes, call: str, period: int, key: str, wish: list[float]
+    ) -> list[float]:
+        """The accepted numbers, if they are ``wish`` and count now; raises ToolBoundaryError."""
         answer = self._answer(body, call, period)
-        assert isinstance(answer, WriteAnswer)
         accepted = [x for name in self.spec.fields for x in getattr(answer, name)]
         if answer.key != key or answer.effective != period or accepted != wish:
             raise ToolBoundaryError(Label.ECHO_MISMATCH, "not what was asked", self.spec.name)
+        return wish
 
-    def _answer(self, body: bytes, call: str, period: int) -> Answer:
+    def _answer(self, body: bytes, call: str, period: int) -> Any:
         tool = self.spec.name
-        value = guarded(body, self.spec.size_cap(sum(b.count for b in self.bounds)))
+        value = guarded(body, self.size_cap)
         if not isinstance(value, dict):
             raise ToolBoundaryError(Label.SCHEMA, "not an object", tool)
         if value.get("is_error") is True:
             raise self._refusal(body, call)
-        answer = parse(self.spec.answer, body, tool)
+        answer: Any = parse(self.spec.answer, body, tool)
         if answer.call != call or answer.tool != tool or answer.entity != self.entity:
             got = f"{answer.call}, {answer.tool}, {answer.entity}"
             raise ToolBoundaryError(Label.ECHO_MISMATCH, got, tool)

@@ -175,7 +175,9 @@ class Sampler:
     ) -> Segment:
         groups = tuple(
             GroupBatch(
-                inputs=np.ascontiguousarray(np.stack([x for x, _, _ in acts]).transpose(0, 3, 1, 2)),
+                inputs=np.ascontiguousarray(
+                    np.stack([x for x, _, _ in acts]).transpose(0, 3, 1, 2)
+                ),
                 actions=np.ascontiguousarray(
                     np.stack([a for _, a, _ in acts]).transpose(0, 3, 1, 2)
                 ),

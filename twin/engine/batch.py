@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twin.engine.batch_arrays import WorldArrays
+from twin.engine.batch_money import PeriodProfit
 from twin.engine.batch_path import BatchPath, stack_paths
 from twin.engine.batch_pipeline import Pipeline, Returns, plus
 from twin.engine.fleet import vehicles_for
 from twin.engine.ledger import Quantities
-from twin.engine.money import Flows, accounts
 from twin.env.observe import RECENT
 from twin.errors import SimulationError
 from twin.network.world import World
@@ -56,6 +56,7 @@ class BatchEngine:
         counts = tuple(f.vehicles for f in world.fleets)
         self._returns = Returns(path.trip_due, counts, path.demand[0], xp) if counts else None
         self._levels = self._shipping_levels()
+        self._profit = PeriodProfit(world, arrays, path.demand, xp)
         self._keep = keep_rows
         self._memory = max(world.history, RECENT, self._shipments.longest, _longest_lag(world)) + 1
         self._ordered: dict[int, Any] = {}
@@ -136,10 +137,7 @@ class BatchEngine:
 
     def profit_row(self) -> Any:
         """Profit of the period just finished, not discounted: (node, B)."""
-        arrays, row = self.arrays, self._row
-        flows = Flows(**{field.name: row[field.name] for field in fields(Flows)})
-        at_source = self.world.convention.source_holds_transit
-        return accounts(arrays.prices, arrays.outbound, arrays.inbound, flows, at_source).profit
+        return self._profit(self._row)
 
     def missed_row(self) -> Any:
         """Demand of the period just finished that was not met in it: (node, product, B)."""
@@ -222,16 +220,10 @@ class BatchEngine:
             self._receive((arrived.sum(0).sum(0) > 0) if self.arrays.storage is not None else None)
 
     def _within_lanes(self, want: Any) -> Any:
-        """Scale each lane's wishes down to its capacity for all products together."""
-        limit = self.arrays.lane_capacity
-        if limit is None:
-            return want
-        if self.arrays.closable:
-            works = self.path.lane_open[self.t]
-            # A closed lane is masked first: no limit times zero is not a number.
-            open_limit = limit * self.xp.where(works > 0, works, 1.0)
-            limit = self.xp.where(works > 0, open_limit, 0.0)
-        return want * self._ratio(limit, _products(want))[:, None]
+        """Scale each lane's wishes down to its capacity, and to the share of it that is open."""
+        if self.arrays.lane_capacity is not None:
+            want = want * self._ratio(self.arrays.lane_capacity, _products(want))[:, None]
+        return want * self.path.lane_open[self.t][:, None] if self.arrays.closable else want
 
     def _allocate(self, want: Any) -> Any:
         """Share what each node can ship among its lanes, in proportion to what they want."""

@@ -86,8 +86,6 @@ def _build(world: World, path: BatchPath, xp: Any) -> WorldArrays:
     nodes, lanes, products, _ = world.shape
     trailing = (products, path.replications)
     endless = np.where(world.unlimited, np.inf, 0.0)
-    closable = bool(path.lane_open.min() < 1) if lanes else False
-    capacity = world.lane_capacity
     stock = np.broadcast_to(world.initial_stock[..., None], (nodes, *trailing))
     lanes_from = np.bincount(world.source, minlength=nodes)
     return WorldArrays(
@@ -104,11 +102,11 @@ def _build(world: World, path: BatchPath, xp: Any) -> WorldArrays:
         limited=column(~world.unlimited, 2),
         make_capacity=unless(world.make_capacity, np.inf, 1),
         storage=unless(world.storage, np.inf, 1),
-        lane_capacity=column(capacity, 1) if closable else unless(capacity, np.inf, 1),
+        lane_capacity=unless(world.lane_capacity, np.inf, 1),
         keeps=unless(~world.lost, True, 2),
         source_keeps=unless(~world.lost[world.source], True, 2),
         all_sole=bool((lanes_from <= 1).all()),
-        closable=closable,
+        closable=bool(lanes) and bool(path.lane_open.min() < 1),
         integral=world.model.integral,
         slack=DUST if real(np.zeros(1)).dtype == xp.float64 else COARSE,
         fleets=tuple(FleetArrays(index(f.lanes), f.capacity, f.vehicles) for f in world.fleets),

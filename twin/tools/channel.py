@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -42,6 +42,13 @@ class Transit:
     attempt: int  # from 1
     size: int  # bytes
     sent_at: float
+
+
+def _answering(request: Transit, size: int, now_d: float) -> Transit:
+    """The transit of an answer to a request."""
+    return Transit(
+        "answer", request.tool, request.agent, request.call, request.attempt, size, now_d
+    )
 
 
 class Layer:
@@ -133,17 +140,18 @@ class Channel:
 
     def _at_server(self, message: _Message) -> None:
         self.in_flight -= 1
-        request, body, deliver = message
+        request, asked, deliver = message
         now = self._clock.now
-        answer: bytes | None = self._serve(now, body)
-        transit = replace(request, direction="answer", size=len(answer), sent_at=now)
+        body = self._serve(now, asked)
+        transit = _answering(request, len(body), now)
+        answer: bytes | None = body
         for layer in self._layers:
             answer = None if answer is None else layer.answer(transit, answer)
         if answer is None:
             self.lost += 1
             return
         if len(answer) != transit.size:
-            transit = replace(transit, size=len(answer))
+            transit = _answering(request, len(answer), now)
         self._carry(self._down, (transit, answer, deliver), self._at_agent)
 
     def _at_agent(self, message: _Message) -> None:

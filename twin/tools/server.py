@@ -21,6 +21,7 @@ from twin.tools.catalogue import (
     REQUESTS,
     VERSION,
     BookRequest,
+    ErrorCode,
     OrderRequest,
     ReadRequest,
     error_answer,
@@ -72,27 +73,46 @@ class ToolServer:
 
     def handle(self, now_d: float, body: bytes) -> bytes:
         """Answer one request that arrives at ``now_d`` (days)."""
-        call, tool = "", ""
         try:
-            parsed = guarded(body, self._request_cap)
-            if isinstance(parsed, dict):
-                call, tool = str(parsed.get("call", "")), str(parsed.get("tool", ""))
-            request = REQUESTS.validate_json(body)
-        except ToolBoundaryError as error:
-            return self._refuse(call, tool, "parse_error", error.label)
-        except ValidationError as error:
-            return self._refuse(call, tool, "invalid_request", _first(error))
+            request = self._request(body)
+        except (ToolBoundaryError, ValidationError) as error:
+            return self._misunderstood(body, error)
         wait_s = self._quota.wait_s(now_d)
         if wait_s is not None:
-            return self._refuse(call, tool, "rate_limited", "over the quota", wait_s)
+            return self._refuse(request.call, request.tool, "rate_limited", "", wait_s)
         if isinstance(request, ReadRequest):
             return self._read(request)
         return self._write(request)
 
-    def _refuse(self, *refusal: object) -> bytes:
-        code = str(refusal[2])
+    def _request(self, body: bytes) -> ReadRequest | OrderRequest | BookRequest:
+        """The strict model of a request; what may have an effect must be free of ambiguity."""
+        if len(body) > self._request_cap:
+            raise ToolBoundaryError("oversize", f"{len(body)} bytes")
+        request = REQUESTS.validate_json(body)
+        if not isinstance(request, ReadRequest):
+            guarded(body, self._request_cap)
+        return request
+
+    def _misunderstood(self, body: bytes, error: Exception) -> bytes:
+        """A protocol error, naming call and tool as far as they can be made out."""
+        try:
+            parsed = guarded(body, self._request_cap)
+        except ToolBoundaryError as unreadable:
+            return self._refuse("", "", "parse_error", str(unreadable.label))
+        names = parsed if isinstance(parsed, dict) else {}
+        call, tool = str(names.get("call", "")), str(names.get("tool", ""))
+        return self._refuse(call, tool, "invalid_request", str(error))
+
+    def _refuse(
+        self,
+        call: str,
+        tool: str,
+        code: ErrorCode,
+        message: str = "",
+        retry_after_s: float | None = None,
+    ) -> bytes:
         self.refused[code] = self.refused.get(code, 0) + 1
-        return error_answer(*refusal)  # type: ignore[arg-type]  # spelled out by every caller
+        return error_answer(call, tool, code, message, retry_after_s)
 
     def _read(self, request: ReadRequest) -> bytes:
         read = self._reads.get((request.agent, request.tool, request.entity))
@@ -133,7 +153,7 @@ class ToolServer:
         return _envelope(request.tool, request.entity, self.inbox.t, extra)
 
     def _out_of_scope(self, request: ReadRequest | OrderRequest | BookRequest) -> bytes:
-        code = "out_of_scope" if request.entity in self._entities else "unknown_entity"
+        code: ErrorCode = "out_of_scope" if request.entity in self._entities else "unknown_entity"
         return self._refuse(request.call, request.tool, code, "not within this agent's scope")
 
 
@@ -169,8 +189,3 @@ def _envelope(tool: str, entity: str, as_of: int, rest: dict[str, object]) -> by
 
 def _spliced(call: str, tail: bytes) -> bytes:
     return b'{"version":"%s","call":%s,%s' % (VERSION.encode(), to_json(call), tail)
-
-
-def _first(error: ValidationError) -> str:
-    detail = error.errors(include_url=False, include_input=False, include_context=False)[0]
-    return f"{'.'.join(str(part) for part in detail['loc'])}: {detail['msg']}"

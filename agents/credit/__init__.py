@@ -1,0 +1,1 @@
+"""Who contributes what to the fleet."""

@@ -1,0 +1,91 @@
+"""The laws of the tool boundary, checked while a run goes on; numbers as in FAULTS.md.
+
+The audit keeps its own books from what it is told, so that a broken breaker or budget is noticed
+and not merely asked whether it is sound.
+
+     9  no effect without validation       13  at most one effect per idempotency key
+    11  one outcome per attempt            17  attempts <= the configured number
+    16  no effect outside the scope        18  retries within budget
+    19  no call while OPEN or FORCED_OPEN  23  queues bounded
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from agents.gateway.breaker import State
+from twin.scenario.model import Retries
+from twin.tools.inbox import Placed
+
+MAX_VIOLATIONS = 100
+"""Violations kept in words; one is enough to fail a run."""
+_KEPT_EPOCHS = 3
+"""Validated wishes are remembered this long: a write counts one period late at most."""
+
+
+class BoundaryAudit:
+    """Books of one episode."""
+
+    def __init__(self, retries: Retries) -> None:
+        self.violations: list[str] = []
+        self._retries = retries
+        self._open: set[tuple[str, int]] = set()
+        self._calls: Counter[str] = Counter()
+        self._retried: Counter[str] = Counter()
+        self._validated: dict[int, dict[str, tuple[str, list[float]]]] = {}
+        self._effects: set[str] = set()
+
+    def called(self, agent: str) -> None:
+        """An agent began a call."""
+        self._calls[agent] += 1
+
+    def sent(self, agent: str, call: str, attempt: int, breaker: State) -> None:
+        """An attempt left the agent."""
+        self._open.add((call, attempt))
+        if attempt > self._retries.attempts:
+            self._violated(f"17 {call}: attempt {attempt} of {self._retries.attempts}")
+        if breaker in (State.OPEN, State.FORCED_OPEN):
+            self._violated(f"19 {call}: sent while the breaker was {breaker}")
+        if attempt > 1:
+            self._retry(agent, call)
+
+    def ended(self, call: str, attempt: int) -> None:
+        """A sent attempt came to its one outcome."""
+        if (call, attempt) not in self._open:
+            self._violated(f"11 {call}: attempt {attempt} has a second outcome")
+        self._open.discard((call, attempt))
+
+    def validated(self, agent: str, period: int, key: str, wish: list[float]) -> None:
+        """A wish passed validation and may be sent under its key."""
+        for old in [p for p in self._validated if p <= period - _KEPT_EPOCHS]:
+            del self._validated[old]
+        self._validated.setdefault(period, {})[key] = (agent, wish)
+
+    def effect(self, placed: Placed) -> None:
+        """A write took effect in the world."""
+        known = self._validated.get(placed.period, {}).get(placed.key)
+        if known is None or known[1] != placed.wish.tolist():
+            self._violated(f"9 {placed.key}: took effect without validation")
+        elif known[0] != placed.agent:
+            self._violated(f"16 {placed.key}: took effect for {placed.agent}, not {known[0]}")
+        if placed.key in self._effects:
+            self._violated(f"13 {placed.key}: took effect twice")
+        self._effects.add(placed.key)
+
+    def window_closed(self, in_flight: int, bound: int) -> None:
+        """A window is over: every attempt has its outcome, the channel is within its bound."""
+        for call, attempt in sorted(self._open):
+            self._violated(f"11 {call}: attempt {attempt} has no outcome")
+        self._open.clear()
+        if in_flight > bound:
+            self._violated(f"23 {in_flight} messages in flight, at most {bound}")
+
+    def _retry(self, agent: str, call: str) -> None:
+        self._retried[agent] += 1
+        allowed = self._retries.reserve + self._retries.budget * self._calls[agent]
+        if self._retried[agent] > allowed + 1e-6:
+            self._violated(f"18 {call}: {self._retried[agent]} retries, {allowed:g} allowed")
+
+    def _violated(self, text: str) -> None:
+        if len(self.violations) < MAX_VIOLATIONS:
+            self.violations.append(text)

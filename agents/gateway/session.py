@@ -1,0 +1,150 @@
+"""One agent's epochs: it reads its entities in order, lets the policy decide, and writes once.
+
+Where a read fails, the last good answer serves if it is young enough, and its age is part of the
+observation; where there is none, the agent does not act and the world runs its lanes by the static
+rule. A write that could not be confirmed may still have arrived: what the server has counts, and
+its key makes that at most one effect.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import simpy
+from numpy.typing import NDArray
+
+from agents.gateway.caller import Call, Caller, Desk, Failure
+from agents.gateway.fallback import LastGood
+from agents.gateway.plausible import read_bounds, write_bounds
+from agents.gateway.requests import Template, valid_wish
+from agents.gateway.schema import AnswerCheck, Label
+from agents.trace.record import ReadTrace
+from twin.env.agents import AgentSpec
+from twin.env.observe import WEEKDAYS
+from twin.env.policy import Policy
+from twin.tools.server import WRITE_TOOL
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What one agent did in one epoch, before it is known what came of it."""
+
+    observation: Floats | None
+    reads: tuple[ReadTrace, ...]
+    wish: tuple[float, ...]
+    asked: float
+    seen: float
+    acted: float
+
+    @property
+    def fresh(self) -> bool:
+        """Whether every answer was of this epoch."""
+        return all(read.age == 0 for read in self.reads)
+
+
+class GatewaySession:
+    """One agent's way through the tools, for one episode."""
+
+    def __init__(
+        self,
+        spec: AgentSpec,
+        policy: Policy,
+        desk: Desk,
+        seed: int,
+        ceiling: Floats,
+        period_d: float,
+    ) -> None:
+        self.caller = Caller(spec.name, desk, seed)
+        self.turn: Turn | None = None
+        self._spec = spec
+        self._policy = policy
+        self._desk = desk
+        self._period_d = period_d
+        self._reads = tuple(
+            (
+                Template.of(spec.name, read.tool, read.entity, number),
+                AnswerCheck.of(read.tool, read.entity, read_bounds(read, ceiling)),
+            )
+            for number, read in enumerate(spec.reads)
+        )
+        tool = WRITE_TOOL[spec.role]
+        self._write = Template.of(spec.name, tool, spec.entity, len(spec.reads))
+        self._receipt = AnswerCheck.of(tool, spec.entity, write_bounds(spec))
+        self._last_good = LastGood(len(spec.reads))
+
+    def epoch(self, t: int, close: float) -> Generator[simpy.Event, Any, None]:
+        """One epoch, over when the window closes at the latest; leaves its ``turn``."""
+        clock = self._desk.clock
+        self.caller.begin(close)
+        asked = clock.now
+        reads: list[ReadTrace] = []
+        observation = yield from self._observe(t, reads)
+        seen = clock.now
+        wish = None if observation is None else self._decide(t, observation)
+        if wish is not None:
+            yield from self._place(t, wish, close)
+        self.turn = Turn(observation, tuple(reads), tuple(wish or ()), asked, seen, clock.now)
+
+    def _observe(
+        self, t: int, traced: list[ReadTrace]
+    ) -> Generator[simpy.Event, Any, Floats | None]:
+        """The observation from fresh or last good answers; None when one is missing."""
+        numbers: list[float] = []
+        ages: list[float] = []
+        for index, (template, check) in enumerate(self._reads):
+            name = template.call(t)
+            judge = partial(check.read, call=name, period=t)
+            call = Call(name, template.tool, template.read(t), judge)
+            failure = yield from self.caller.carry_out(call)
+            if failure is None:
+                self._last_good.remember(index, t, call.numbers)
+            known = self._last_good.recall(index, t)
+            if self._desk.tracing:
+                traced.append(_read_trace(call, template.entity, failure, known))
+            if known is None:
+                return None
+            ages.append(float(known[0]))
+            numbers += known[1]
+        return np.array([*numbers, *clock_numbers(t, self._period_d), *ages])
+
+    def _decide(self, t: int, observation: Floats) -> list[float] | None:
+        """The policy's wish, if it has one that may be sent."""
+        wish = self._policy.act({self._spec.name: observation}).get(self._spec.name)
+        if wish is None:
+            return None
+        numbers = valid_wish(self._spec, wish)
+        if numbers is None:
+            self._desk.labels[str(Label.INVALID_ACTION)] += 1
+            return None
+        self._desk.audit.validated(self._spec.name, t, self._write.key(t), numbers)
+        return numbers
+
+    def _place(self, t: int, wish: list[float], close: float) -> Generator[simpy.Event, Any, None]:
+        """Send the wish; where it stays unconfirmed, wait until the window shows what arrived."""
+        name, key = self._write.call(t), self._write.key(t)
+        judge = partial(self._receipt.write, call=name, period=t, key=key, wish=wish)
+        call = Call(name, self._write.tool, self._write.write(t, wish), judge)
+        failure = yield from self.caller.carry_out(call)
+        if failure is not None and call.attempts and self._desk.clock.now < close:
+            yield self.caller.until(close)
+
+
+def _read_trace(
+    call: Call, entity: str, failure: Failure, known: tuple[int, list[float]] | None
+) -> ReadTrace:
+    age = None if known is None else known[0]
+    label = "" if failure is None else call.label
+    return ReadTrace(call.tool, entity, call.id, call.attempts, age, label)
+
+
+def clock_numbers(t: int, period_d: float) -> list[float]:
+    """The clock of an observation: period index, weekday one-hot; agents know the date."""
+    clock = [float(t)] + [0.0] * WEEKDAYS
+    clock[1 + int(t * period_d + 1e-9) % WEEKDAYS] = 1.0
+    return clock

@@ -1,0 +1,116 @@
+"""``prove``: one scenario taken to a judged fleet, stage by stage, in one run folder.
+
+check -> tune -> train -> stress -> judge -> promote or refuse -> report. Each stage leaves its
+result in the run folder, so an interrupted proof goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from rich.progress import Progress
+
+from agents.checkpoint.registry import Registry
+from agents.learn.config import TrainConfig
+from agents.runs import RunFolder, create_run, unfinished_run
+from agents.stages import STATIC, train_stage, tune_stage
+from reports.render import render_report
+from stress.pipeline import judge_stage, stress_stage, write_manifest
+from stress.promote import promote_run
+from stress.results import Verdict
+from stress.trial import Terms, Trial, read_terms, seal_artifact, with_champion
+from twin.network.world import World, compile_world
+from twin.progress import stage, stages
+from twin.scenario import Scenario, load
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to prove and how."""
+
+    scenario: Path
+    overrides: tuple[str, ...]
+    suite: Path
+    gate: Path
+    registry: Path
+    sabotage: str
+    seed: int
+    agent_steps: int | None
+    resume: bool
+    jobs: int
+    runs: Path
+    command: str
+    quiet: bool = False
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The verdict, the version that became champion (or nothing), and the page."""
+
+    verdict: Verdict
+    promoted: str
+    report: Path
+
+
+def prove_scenario(plan: Plan) -> Outcome:
+    """Run all stages."""
+    with stages(plan.quiet) as display:
+        with stage(display, "check") as line:
+            scenario = load(plan.scenario, plan.overrides)
+            terms = read_terms(plan.suite, plan.gate)
+            config = _config(plan)
+            folder = _folder(plan, scenario, terms, config)
+            world = compile_world(scenario.model)
+            line(1.0, str(folder.path))
+        trial = _trained(plan, folder, scenario, world, terms, config, display)
+        with folder.timed("stress"):
+            stress_stage(trial, display)
+        with folder.timed("judge"):
+            verdict = judge_stage(trial, display)
+        promoted = _promoted(plan, trial, verdict, display)
+        with stage(display, "report"):
+            write_manifest(trial, promoted=promoted)
+            page = render_report(folder.path)
+    return Outcome(verdict, promoted, page)
+
+
+def _config(plan: Plan) -> TrainConfig:
+    if plan.agent_steps is None:
+        return TrainConfig(seed=plan.seed)
+    return TrainConfig(seed=plan.seed, agent_steps=plan.agent_steps)
+
+
+def _folder(plan: Plan, scenario: Scenario, terms: Terms, config: TrainConfig) -> RunFolder:
+    settings = {**terms.settings, "agent_steps": str(config.agent_steps)}
+    if plan.resume:
+        found = unfinished_run(plan.runs, scenario, plan.seed, settings)
+        if found is not None:
+            return found
+    return create_run(plan.runs, scenario, plan.seed, plan.overrides, plan.command, settings)
+
+
+def _trained(
+    plan: Plan,
+    folder: RunFolder,
+    scenario: Scenario,
+    world: World,
+    terms: Terms,
+    config: TrainConfig,
+    display: Progress,
+) -> Trial:
+    with folder.timed("tune"):
+        rules = tune_stage(folder, world, plan.seed, display)
+    with folder.timed("train"):
+        train_stage(folder, world, rules[STATIC], config, display)
+    seal_artifact(folder)
+    trial = Trial(folder, scenario, world, rules, terms, jobs=plan.jobs)
+    return with_champion(replace(trial, sabotage=plan.sabotage), plan.registry)
+
+
+def _promoted(plan: Plan, trial: Trial, verdict: Verdict, display: Progress) -> str:
+    """Promote what passed; a refused fleet stays where it is."""
+    if verdict.status != "PASS" or trial.sabotage:
+        return ""
+    with stage(display, "promote"), trial.folder.timed("promote"):
+        return promote_run(trial.folder, Registry(plan.registry)).version

@@ -1,0 +1,194 @@
+"""Commands about stress and judgement: stress, judge, promote, rollback, replay."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from twin.errors import NothingSelectedError
+from twin.options import jobs_option, json_option, print_json, run_argument
+
+suite_option = click.option(
+    "--suite",
+    type=click.Path(path_type=Path),
+    default=Path("scenarios/stress/standard.yaml"),
+    show_default=True,
+    help="Stress suite.",
+)
+gate_option = click.option(
+    "--gate",
+    type=click.Path(path_type=Path),
+    default=Path("scenarios/gates/default.yaml"),
+    show_default=True,
+    help="Gate file.",
+)
+registry_option = click.option(
+    "--registry",
+    type=click.Path(path_type=Path),
+    default=Path("registry"),
+    show_default=True,
+    help="Folder of the model registry.",
+)
+sabotage_option = click.option(
+    "--sabotage",
+    default="",
+    metavar="KIND",
+    help="Spoil the fleet on purpose: 'shuffled', or 'muted:AGENT'.",
+)
+
+
+@click.command()
+@run_argument
+@suite_option
+@gate_option
+@registry_option
+@sabotage_option
+@jobs_option
+@json_option
+def stress(
+    run: Path,
+    suite: Path,
+    gate: Path,
+    registry: Path,
+    sabotage: str,
+    jobs: int,
+    as_json: bool,
+) -> int:
+    """Run the stress campaign of SUITE on the fleet of RUN; an interrupted one goes on."""
+    from dataclasses import replace
+
+    from agents.runs import open_run
+    from stress.pipeline import stress_stage
+    from stress.trial import open_trial, read_terms, seal_artifact, with_champion
+    from twin.progress import stages
+
+    terms = read_terms(suite, gate)
+    folder = open_run(run)
+    with stages(quiet=as_json) as display, folder.timed("stress"):
+        trial = with_champion(open_trial(folder, terms, display, jobs), registry)
+        seal_artifact(folder)
+        report = stress_stage(replace(trial, sabotage=sabotage), display)
+    bad = sum(bool(case.violations or case.error) for case in report.results)
+    document = {
+        "run": str(run),
+        "episodes": len(report.results),
+        "failed": bad,
+        "digest": report.digest,
+        "steady_state": report.steady_state,
+        "never_happened": list(report.never),
+    }
+    if as_json:
+        print_json(document)
+    else:
+        click.echo(f"{report.steady_state}\n{len(report.results)} episodes, {bad} failed")
+        click.echo(f"campaign digest {report.digest}\nnext: twin judge {run}")
+    return 1 if report.stopped or bad else 0
+
+
+@click.command()
+@run_argument
+@suite_option
+@gate_option
+@registry_option
+@sabotage_option
+@jobs_option
+@json_option
+def judge(
+    run: Path,
+    suite: Path,
+    gate: Path,
+    registry: Path,
+    sabotage: str,
+    jobs: int,
+    as_json: bool,
+) -> int:
+    """Judge RUN by the GATE file: PASS, FAIL or INCONCLUSIVE, with the evidence."""
+    from dataclasses import replace
+
+    from agents.runs import open_run
+    from stress.pipeline import judge_stage
+    from stress.trial import open_trial, read_terms, with_champion
+    from stress.wording import verdict_lines
+    from twin.progress import stages
+
+    terms = read_terms(suite, gate)
+    folder = open_run(run)
+    with stages(quiet=as_json) as display, folder.timed("judge"):
+        trial = with_champion(open_trial(folder, terms, display, jobs), registry)
+        verdict = judge_stage(replace(trial, sabotage=sabotage), display)
+    if as_json:
+        print_json(verdict.model_dump(mode="json"))
+    else:
+        click.echo("\n".join(verdict_lines(verdict)))
+    return 0 if verdict.status == "PASS" else 1
+
+
+@click.command()
+@run_argument
+@registry_option
+@json_option
+def promote(run: Path, registry: Path, as_json: bool) -> None:
+    """Make the fleet of RUN the champion; only a run that passed its gate is promoted."""
+    from agents.checkpoint.registry import Registry
+    from agents.runs import open_run
+    from stress.promote import promote_run
+
+    record = promote_run(open_run(run), Registry(registry))
+    if as_json:
+        print_json({"champion": record.version, "bundle": record.bundle_hash})
+    else:
+        click.echo(f"version {record.version} of {record.model} is the champion")
+
+
+@click.command()
+@click.argument("model")
+@click.option("--to", "version", default=None, help="Version [default: the previous champion].")
+@registry_option
+@json_option
+def rollback(model: str, version: str | None, registry: Path, as_json: bool) -> None:
+    """Make an earlier champion of MODEL (a scenario's name) the champion again."""
+    from agents.checkpoint.registry import Registry
+
+    record = Registry(registry).rollback(model, version)
+    if as_json:
+        print_json({"champion": record.version, "bundle": record.bundle_hash})
+    else:
+        click.echo(f"version {record.version} of {record.model} is the champion again")
+
+
+@click.command()
+@run_argument
+@click.argument("case")
+@suite_option
+@gate_option
+@registry_option
+@json_option
+def replay(run: Path, case: str, suite: Path, gate: Path, registry: Path, as_json: bool) -> int:
+    """Run one stress CASE of RUN again (its id, or its first letters) and compare the digest."""
+    from agents.runs import open_run
+    from stress.pipeline import campaign_of
+    from stress.campaign import expand
+    from stress.run_case import run_case
+    from stress.store import TABLE, read_table
+    from stress.trial import open_trial, read_terms, with_champion
+    from twin.progress import stages
+
+    folder = open_run(run)
+    with stages(quiet=True) as display:
+        trial = with_champion(open_trial(folder, read_terms(suite, gate), display), registry)
+    known = {found.id: found for found in expand(campaign_of(trial)) if found.id.startswith(case)}
+    if len(known) != 1:
+        raise NothingSelectedError(
+            f"{len(known) or 'no'} cases begin with {case!r}", str(run), fix="Give more letters."
+        )
+    chosen = next(iter(known.values()))
+    recorded = {r.case: r for r in read_table(folder.path / TABLE)}.get(chosen.id)
+    again = run_case(chosen)
+    same = recorded is not None and recorded == again
+    if as_json:
+        print_json({"same": same, "result": again.model_dump(mode="json")})
+    else:
+        click.echo(f"{chosen.label}: cost {again.cost:.4f}, ledger {again.ledger_digest[:16]}")
+        click.echo("same as recorded" if same else "NOT the same as recorded")
+    return 0 if same else 1

@@ -1,0 +1,213 @@
+"""From a trained fleet to a verdict, stage by stage; each stage reads and writes the run folder.
+
+stress_stage    cases.parquet, campaign.json     the campaign
+judge_stage     verdict.json, manifest.json, playback.json
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from rich.progress import Progress
+
+from agents.checkpoint.bundle import load_policy, read_bundle_hash
+from agents.credit.leave_one_out import leave_one_out
+from stress.campaign import Campaign, CampaignReport, run_campaign
+from stress.contenders import compare
+from stress.gate import Provenance, gate_digest, judge
+from stress.playback import play_back
+from stress.results import CaseResult, Contender, Manifest, Verdict
+from stress.run_case import ScenarioRef, policy_of, rule_text
+from stress.statistics import Interval, mean_interval
+from stress.store import TABLE, read_table
+from stress.trial import (
+    BASELINE,
+    CHAMPION,
+    FLEET,
+    Trial,
+    sealed_artifact,
+    suite_digest,
+)
+from twin.env.agents import agent_specs
+from twin.env.policy import Policy
+from twin.env.rules import OrderingRule
+from twin.errors import NothingSelectedError
+from twin.progress import stage
+
+SCREEN_SEEDS = 16
+"""Seeds of the leave-one-out screen; the first of the nominal ones."""
+CONTENDER_NAMES = {
+    "constant": "constant order",
+    "weekday_base_stock": "weekday base-stock",
+    "s_s": "(s, S)",
+}
+
+
+def stress_stage(trial: Trial, display: Progress) -> CampaignReport:
+    """Run what is missing of the campaign."""
+    campaign = Campaign(
+        trial.terms.suite,
+        (ScenarioRef.of(trial.scenario),),
+        trial.policies,
+        rule_text(trial.world, trial.static),
+    )
+    with stage(display, "stress") as line:
+        report = run_campaign(
+            campaign,
+            trial.folder.path,
+            trial.jobs,
+            lambda done, total, bad: line(
+                done / max(total, 1), f"{done} of {total} episodes, {bad} failed"
+            ),
+        )
+    summary = {
+        "digest": report.digest,
+        "steady_state": report.steady_state,
+        "stopped": report.stopped,
+        "never": list(report.never),
+    }
+    trial.folder.write_json("campaign.json", summary)
+    return report
+
+
+def judge_stage(trial: Trial, display: Progress) -> Verdict:
+    """Compare, screen the agents, judge, and write what reports read."""
+    table = trial.folder.path / TABLE
+    if not table.exists():
+        raise NothingSelectedError(
+            "the run has no stress cases", str(trial.folder.path), fix="Run `twin stress` first."
+        )
+    cases = read_table(table)
+    fleet = policy_of(ScenarioRef.of(trial.scenario), trial.fleet)
+    with stage(display, "compare") as line:
+        contenders = compare(
+            trial.world,
+            _contenders(trial, fleet),
+            trial.nominal_seeds(),
+            trial.terms.gate.seed,
+            trial.jobs,
+            line,
+        )
+    with stage(display, "credit") as line:
+        credit = _screen(trial, fleet, line)
+    with stage(display, "judge"):
+        verdict = _judge(trial, cases, credit)
+        trial.folder.write_json("verdict.json", verdict.model_dump_json(indent=2))
+        strongest = _strongest(contenders)
+        shown = {FLEET: fleet, BASELINE: trial.static}
+        if strongest:
+            shown[strongest] = trial.rules[_kind_of(strongest)]
+        seed = trial.terms.suite.first_seed
+        playback = play_back(trial.world, shown, seed)
+        trial.folder.write_json("playback.json", playback.model_dump_json())
+        write_manifest(trial, contenders)
+    return verdict
+
+
+def _contenders(trial: Trial, fleet: Policy) -> dict[str, OrderingRule | Policy]:
+    found: dict[str, OrderingRule | Policy] = {FLEET: fleet, BASELINE: trial.static}
+    for kind, name in CONTENDER_NAMES.items():
+        if kind in trial.rules:
+            found[name] = trial.rules[kind]
+    if trial.champion is not None:
+        found[CHAMPION] = load_policy(trial.champion.bundle, trial.world, CHAMPION)
+    return found
+
+
+def _kind_of(name: str) -> str:
+    return next(kind for kind, shown in CONTENDER_NAMES.items() if shown == name)
+
+
+def _strongest(contenders: Sequence[Contender]) -> str:
+    """The cheapest heuristic besides the baseline; empty when none was tuned."""
+    others = [c for c in contenders if c.name in CONTENDER_NAMES.values()]
+    return min(others, key=lambda c: c.cost).name if others else ""
+
+
+def _screen(trial: Trial, fleet: Policy, line: object) -> dict[str, Interval]:
+    assert callable(line)
+    names = [spec.name for spec in agent_specs(trial.world)]
+    seeds = trial.nominal_seeds()[:SCREEN_SEEDS]
+    found = leave_one_out(trial.world, fleet, trial.static, names, seeds, trial.jobs, line)
+    return {name: _interval(values) for name, values in found.items()}
+
+
+def _interval(values: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> Interval:
+    if len(values) < 2:
+        return Interval(float(values[0]), -np.inf, np.inf, 1)
+    return mean_interval(values)
+
+
+def _judge(trial: Trial, cases: Sequence[CaseResult], credit: dict[str, Interval]) -> Verdict:
+    recorded = dict(trial.folder.record.settings)
+    found = {
+        "gate": gate_digest(trial.terms.gate),
+        "suite": suite_digest(trial.terms.suite),
+        "scenario": trial.scenario.digest,
+        "artifact": read_bundle_hash(trial.folder.bundle),
+    }
+    expected = {name: recorded.get(name, "") for name in ("gate", "suite")}
+    expected["scenario"] = trial.folder.record.scenario_digest
+    expected["artifact"] = sealed_artifact(trial.folder)
+    return judge(
+        trial.terms.gate,
+        recorded.get("gate", trial.terms.gate_hash),
+        cases,
+        Provenance(expected, found),
+        gate_file=trial.terms.gate_file,
+        credit=credit,
+        champion=trial.champion.version if trial.champion else "",
+        baseline_name="the tuned static base-stock",
+        currency=trial.scenario.model.currency,
+    )
+
+
+def write_manifest(
+    trial: Trial, contenders: Sequence[Contender] | None = None, promoted: str = ""
+) -> Manifest:
+    """Write manifest.json from the run's record and what the stages found."""
+    record, folder = trial.folder.record, trial.folder
+    if contenders is None:
+        contenders = read_manifest(folder.path).contenders
+    campaign = folder.read_json("campaign.json") or {"steady_state": "not run"}
+    manifest = Manifest(
+        run=record.run,
+        scenario=record.scenario,
+        scenario_path=record.scenario_path,
+        scenario_digest=record.scenario_digest,
+        files=record.files,
+        overrides=record.overrides,
+        seed=record.seed,
+        command=record.command,
+        versions=record.versions,
+        commit=record.commit,
+        started=record.started,
+        machine=record.machine,
+        stages=folder.stage_seconds(),
+        currency=trial.scenario.model.currency,
+        periods=trial.world.periods,
+        baseline=_levels(trial),
+        contenders=tuple(contenders),
+        bundle=read_bundle_hash(folder.bundle),
+        promoted=promoted,
+        steady_state=campaign["steady_state"],
+    )
+    folder.write_json("manifest.json", manifest.model_dump_json(indent=2))
+    return manifest
+
+
+def read_manifest(path: Path) -> Manifest:
+    """Read manifest.json of a run folder."""
+    return Manifest.model_validate_json((path / "manifest.json").read_bytes())
+
+
+def _levels(trial: Trial) -> dict[str, float]:
+    world, level = trial.world, trial.static.level[0]
+    single = len(world.products) == 1
+    return {
+        world.nodes[i] if single else f"{world.nodes[i]}/{product}": float(level[i, k])
+        for i in world.ordering_nodes
+        for k, product in enumerate(world.products)
+    }

@@ -1,0 +1,354 @@
+"""Laws of campaigns: the same numbers whatever happens to the processes that find them."""
+
+from __future__ import annotations
+
+import os
+import signal
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from stress import run_case as running
+from stress.campaign import Campaign, CampaignReport, expand, run_campaign
+from stress.catalogue import Window, WorldFault, build_fault
+from stress.executor import execute
+from stress.invariants import INVARIANTS, never_happened, violations
+from stress.results import NOMINAL, CaseResult
+from stress.run_case import Case, PolicyRef, ScenarioRef, run_case, world_of
+from stress.spec import FaultPlan, StressSuite
+from stress.store import (
+    JOURNAL,
+    TABLE,
+    Journal,
+    campaign_digest,
+    canonical,
+    read_journal,
+    read_table,
+    write_table,
+)
+from twin.engine.ledger import PeriodLedger
+from twin.env.rules import OrderingRule, default_rule
+from twin.errors import NothingSelectedError, UsageError
+from twin.exogenous.path import draw_path
+from twin.scenario import from_mapping
+from twin.simulation import run_rule
+
+SCENARIO = ScenarioRef.of(
+    from_mapping(
+        {
+            "kind": "scenario",
+            "name": "tiny",
+            "horizon": "20 d",
+            "nodes": {
+                "plant": {"kind": "supplier"},
+                "dc": {"kind": "warehouse", "stock": 40, "holding": 0.1, "capacity": 80},
+                "shop": {
+                    "kind": "store",
+                    "stock": 20,
+                    "holding": 0.2,
+                    "penalty": 3,
+                    "unmet": "lost",
+                    "demand": {"model": "poisson", "mean": 8},
+                },
+            },
+            "lanes": {
+                "plant -> dc": {"lead_time": "2 d"},
+                "dc -> shop": {"lead_time": "1 d", "fleet": "vans", "capacity": 30},
+            },
+            "fleets": {"vans": {"depot": "dc", "vehicles": 3, "capacity": 6, "round_trip": "2 d"}},
+            "agents": {"replenish": ["dc", "shop"], "dispatch": ["vans"]},
+            "tools": {"costs": {"call": 0.001, "retry": 0.002}},
+        }
+    )
+)
+WORLD = world_of(SCENARIO)
+BASELINE = PolicyRef.of_rule("baseline", default_rule(WORLD))
+LEANER = PolicyRef.of_rule("leaner", OrderingRule("base_stock", 0.8 * WORLD.order_up_to[None]))
+SUITE = StressSuite(
+    name="small",
+    nominal_seeds=2,
+    seeds=2,
+    faults={
+        "tool.malformed": FaultPlan(severities=(0, 5)),
+        "channel.latency": FaultPlan(severities=(4,), parameters={"probability": 0.5}),
+        "world.outage": FaultPlan(severities=(3,)),
+    },
+)
+CAMPAIGN = Campaign(SUITE, (SCENARIO,), (BASELINE, LEANER), BASELINE.source)
+
+
+def case(seed: int = 1, policy: PolicyRef = BASELINE, **changes: Any) -> Case:
+    return replace(Case(SCENARIO, policy, BASELINE.source, seed), **changes)
+
+
+@pytest.fixture(scope="module")
+def serial(tmp_path_factory: pytest.TempPathFactory) -> tuple[CampaignReport, Path]:
+    folder = tmp_path_factory.mktemp("serial")
+    return run_campaign(CAMPAIGN, folder), folder
+
+
+def test_a_campaign_runs_every_policy_on_the_same_seeds_and_faults(serial) -> None:
+    report, _ = serial
+    assert len(report.results) == 2 * (2 + 2 * 4)
+    cells = {
+        name: {(r.fault, r.severity, r.seed) for r in report.results if r.policy == name}
+        for name in ("baseline", "leaner")
+    }
+    assert cells["baseline"] == cells["leaner"]
+    assert not report.stopped
+    assert not any(r.error or r.violations for r in report.results)
+
+
+def test_two_processes_find_what_one_finds(serial, tmp_path) -> None:
+    report, folder = serial
+    parallel = run_campaign(CAMPAIGN, tmp_path, workers=2)
+    assert parallel.results == report.results
+    assert parallel.digest == report.digest
+    assert (tmp_path / TABLE).read_bytes() == (folder / TABLE).read_bytes()
+
+
+def test_an_interrupted_campaign_goes_on_where_it_stopped(serial, tmp_path) -> None:
+    report, folder = serial
+    total = len(report.results)
+
+    def interrupt(done: int, total: int, failures: int) -> None:
+        if done == 7:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_campaign(CAMPAIGN, tmp_path, progress=interrupt)
+    assert len(read_journal(tmp_path)) == 7
+    assert not (tmp_path / TABLE).exists()
+    with (tmp_path / JOURNAL).open("ab") as journal:
+        journal.write(b'{"case": "half a li')
+    steps: list[tuple[int, int, int]] = []
+    resumed = run_campaign(CAMPAIGN, tmp_path, progress=lambda *step: steps.append(step))
+    assert resumed.digest == report.digest
+    assert (tmp_path / TABLE).read_bytes() == (folder / TABLE).read_bytes()
+    assert steps[-1] == (total, total, 0)
+    assert len(read_journal(tmp_path)) == total
+    before = (tmp_path / JOURNAL).read_bytes()
+    assert run_campaign(CAMPAIGN, tmp_path).digest == report.digest
+    assert (tmp_path / JOURNAL).read_bytes() == before
+
+
+def test_severity_zero_leaves_the_digest_of_the_run_unchanged(serial) -> None:
+    report, _ = serial
+    nominal = {(r.policy, r.seed): r for r in report.results if r.fault == NOMINAL}
+    off = [r for r in report.results if r.fault == "tool.malformed" and r.severity == 0]
+    assert len(off) == 4
+    for result in off:
+        calm = nominal[result.policy, result.seed]
+        assert (result.ledger_digest, result.cost) == (calm.ledger_digest, calm.cost)
+        assert result.fired == 0
+
+
+def test_faults_strike_and_are_noticed(serial) -> None:
+    report, _ = serial
+    for result in report.results:
+        if result.fault == NOMINAL:
+            assert result.fired == 0
+        elif result.severity > 0:
+            assert result.fired > 0, result
+            assert result.seen > 0, result
+    assert not any("fired" in what or "seen" in what for what in report.never)
+
+
+def test_every_spoilt_answer_that_was_read_has_a_label(serial) -> None:
+    report, _ = serial
+    for result in report.results:
+        if result.fault == "tool.malformed":
+            assert sum(result.labels.values()) >= result.fired
+
+
+def test_the_journal_and_the_table_give_back_what_was_stored(serial) -> None:
+    report, folder = serial
+    assert tuple(read_table(folder)) == report.results
+    assert campaign_digest(read_journal(folder).values()) == report.digest
+
+
+def test_a_case_is_the_same_in_every_process_and_order() -> None:
+    struck = case(fault="channel.latency", severity=3, window=Window(5.0, 15.0))
+    first = run_case(struck)
+    run_case(case(2))
+    assert canonical(run_case(struck)) == canonical(first)
+
+
+def test_the_id_of_a_case_is_its_content() -> None:
+    one = case()
+    assert one.id == case().id
+    moved = replace(BASELINE, source=BASELINE.source)
+    assert case(policy=moved).id == one.id
+    others = [
+        case(2),
+        case(policy=LEANER),
+        case(severity=1),
+        case(fault="world.outage"),
+        case(window=Window(0.0, 1.0)),
+        case(parameters=(("target", "lane"),)),
+    ]
+    assert len({one.id, *(other.id for other in others)}) == 1 + len(others)
+    assert case(fault="channel.latency", severity=3).label == "baseline channel.latency/3#1"
+
+
+def test_a_crash_inside_a_case_is_a_result() -> None:
+    broken = case(policy=PolicyRef("fleet", "bundle", "/no/such/folder", "0" * 64))
+    result = run_case(broken)
+    assert result.error
+    assert result.case == broken.id
+    assert run_case(case(policy=PolicyRef("fleet", "rul", "", ""))).error.endswith(
+        "did you mean 'rule'?"
+    )
+
+
+def test_a_policy_that_raises_does_not_end_the_campaign(monkeypatch) -> None:
+    class Angry:
+        name = "angry"
+
+        def reset(self, seed: int) -> None: ...
+
+        def act(self, observations: object) -> dict[str, object]:
+            raise ZeroDivisionError("no stock, no orders")
+
+    monkeypatch.setitem(running.POLICY_KINDS, "angry", lambda world, ref: Angry())
+    result = run_case(case(policy=PolicyRef("angry", "angry", "", "")))
+    assert isinstance(result, CaseResult)
+    assert result.error or result.violations or result.fallbacks == result.decisions
+
+
+def test_a_campaign_whose_steady_state_fails_stops_and_says_so(tmp_path) -> None:
+    broken = PolicyRef("fleet", "bundle", "/no/such/folder", "0" * 64)
+    report = run_campaign(replace(CAMPAIGN, policies=(BASELINE, broken)), tmp_path)
+    assert report.stopped
+    assert report.steady_state.startswith("2 of 4 undisturbed episodes failed: ")
+    assert {r.fault for r in report.results} == {NOMINAL}
+    assert len(read_table(tmp_path)) == 4
+
+
+class Poison(Case):
+    """A case that kills the process that receives it."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os._exit, (3,)
+
+
+def test_a_dead_worker_costs_only_the_case_that_killed_it() -> None:
+    poison = Poison(SCENARIO, BASELINE, BASELINE.source, 99)
+    cases = [case(seed) for seed in range(3)] + [poison] + [case(seed) for seed in range(3, 6)]
+    results = {result.seed: result for result in execute(cases, 2)}
+    assert set(results) == {0, 1, 2, 3, 4, 5, 99}
+    assert "died" in results[99].error
+    assert not any(result.error for seed, result in results.items() if seed != 99)
+
+
+def test_workers_use_one_thread_and_leave_the_parent_alone() -> None:
+    before = dict(os.environ), signal.getsignal(signal.SIGINT)
+    list(execute([case(1), case(2)], 2))
+    assert (dict(os.environ), signal.getsignal(signal.SIGINT)) == before
+
+
+def test_a_damaged_journal_is_refused_with_its_line(tmp_path) -> None:
+    (tmp_path / JOURNAL).write_bytes(canonical(result()) + b"\n{}\n")
+    with pytest.raises(UsageError, match=r"cases\.jsonl:2"):
+        read_journal(tmp_path)
+
+
+def test_a_file_that_is_no_table_is_refused(tmp_path) -> None:
+    (tmp_path / TABLE).write_bytes(b"PAR1 not really")
+    with pytest.raises(UsageError, match="not a table of case results"):
+        read_table(tmp_path)
+    with pytest.raises(UsageError, match="Run the campaign first"):
+        read_table(tmp_path / "elsewhere")
+
+
+def test_results_survive_the_journal_and_the_table(tmp_path) -> None:
+    odd = [
+        result(case="b", labels={"schema": 2}, violations=("x", 'y"z'), cost=0.1 + 0.2),
+        result(case="a", error="boom\nboom", cost=-0.0),
+    ]
+    with Journal(tmp_path) as journal:
+        for one in odd:
+            journal.append(one)
+    write_table(tmp_path, odd)
+    assert list(read_journal(tmp_path).values()) == odd
+    assert read_table(tmp_path) == odd[::-1]
+    assert campaign_digest(odd) == campaign_digest(odd[::-1])
+
+
+def result(**changes: Any) -> CaseResult:
+    fields = {
+        "case": "c",
+        "scenario": "s",
+        "policy": "p",
+        "policy_hash": "h",
+        "fault": NOMINAL,
+        "severity": 0,
+        "seed": 1,
+    }
+    return CaseResult.model_validate({**fields, **changes})
+
+
+def test_a_campaign_without_a_policy_or_with_two_of_one_name_is_refused() -> None:
+    with pytest.raises(NothingSelectedError):
+        expand(replace(CAMPAIGN, policies=()))
+    with pytest.raises(UsageError, match="same name"):
+        expand(replace(CAMPAIGN, policies=(BASELINE, BASELINE)))
+
+
+def test_what_never_happened_is_told() -> None:
+    quiet = [result(), result(case="d", fault="channel.latency", severity=3)]
+    assert never_happened(quiet) == (
+        "channel.latency fired",
+        "channel.latency was seen by an agent",
+        "a breaker opened and closed again",
+        "a retry budget ran out",
+    )
+
+
+def ledger(seed: int = 3) -> tuple[PeriodLedger, Any]:
+    fault = build_fault("world.outage", {"target": "lane"})
+    assert isinstance(fault, WorldFault)
+    path = fault.transform(WORLD, draw_path(WORLD, seed), 3, seed, Window(5.0, 15.0))
+    return run_rule(WORLD, path, default_rule(WORLD)), path
+
+
+TAMPERINGS = {
+    "1 units conserved": ("received", (4, 0, 0), 1.0),
+    "2 stock never negative": ("on_hand", (4, 1, 0), -500.0),
+    "3 capacity respected": ("on_hand", (4, 1, 0), 500.0),
+    "6 nothing arrives before it leaves": ("received", (0, 0, 0), 1.0),
+    "7 each order ends exactly once": ("waiting", (4, 0, 0), 1.0),
+    "8 every number finite": ("trips", (4, 1), np.nan),
+}
+
+
+def test_a_sound_run_breaks_no_invariant() -> None:
+    assert [violations(*ledger(seed)) for seed in range(3)] == [()] * 3
+
+
+@pytest.mark.parametrize("name", TAMPERINGS)
+def test_a_tampered_ledger_breaks_the_invariant(name: str) -> None:
+    field, place, by = TAMPERINGS[name]
+    sound, path = ledger()
+    array = getattr(sound.quantities, field).copy()
+    array[place] += by
+    tampered = replace(sound, quantities=replace(sound.quantities, **{field: array}))
+    broken = violations(tampered, path)
+    assert any(text.startswith(f"{name}: period {place[0]}, ") for text in broken), broken
+
+
+def test_time_and_money_are_watched_as_well() -> None:
+    sound, path = ledger()
+    short = replace(sound.quantities, trips=sound.quantities.trips[:-1])
+    assert _names(violations(replace(sound, quantities=short), path)) >= {"5 time runs forward"}
+    lied = replace(sound)
+    lied.__dict__["profit"] = sound.profit + 1.0
+    assert "4 money balances" in _names(violations(lied, path))
+
+
+def _names(texts: tuple[str, ...]) -> set[str]:
+    assert all(text.partition(":")[0] in INVARIANTS for text in texts)
+    return {text.partition(":")[0] for text in texts}
