@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from pydantic import ValidationError
 
 from stress.results import CaseResult, Manifest, Playback, TrainingRow, Verdict
+from stress.store import read_table
 from twin.errors import UsageError
 from twin.scenario.quantities import Model
 
-JSON_COLUMNS = ("labels", "violations")
-"""Columns of cases.parquet that hold JSON text."""
 M = TypeVar("M", bound=Model)
 
 
@@ -61,20 +59,7 @@ def read_training(path: Path) -> tuple[TrainingRow, ...]:
 
 def read_cases(path: Path) -> tuple[CaseResult, ...]:
     """Rows of cases.parquet; none where the run was not stressed."""
-    if not path.is_file():
-        return ()
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        rows = pq.read_table(path).to_pylist()
-        return tuple(CaseResult.model_validate(_decoded(row)) for row in rows)
-    except (pa.ArrowException, ValidationError, json.JSONDecodeError) as error:
-        raise _damaged(path, error) from error
-
-
-def _decoded(row: dict[str, Any]) -> dict[str, Any]:
-    return {key: json.loads(value) if key in JSON_COLUMNS else value for key, value in row.items()}
+    return tuple(read_table(path)) if path.is_file() else ()
 
 
 def _model(path: Path, model: type[M]) -> M | None:
@@ -99,11 +84,17 @@ def _checked(playback: Playback | None, path: Path) -> Playback | None:
     """The playback, once its tables are known to fit its nodes and lanes."""
     if playback is None:
         return None
-    node_tables = [playback.demand, *playback.on_hand.values(), *playback.unmet.values()]
-    wide = all(len(row) == len(playback.nodes) for table in node_tables for row in table)
-    long = len({len(table) for table in [*node_tables, *playback.cost.values()]}) <= 1
+    tables = [playback.demand, *playback.on_hand.values(), *playback.unmet.values()]
+    wide = all(len(row) == len(playback.nodes) for table in tables for row in table)
+    lengths = {len(table) for table in tables} | {len(row) for row in playback.cost.values()}
     flows = all(len(row) == len(playback.lanes) for row in playback.shipped.values())
     known = {end for lane in playback.lanes for end in lane} <= set(playback.nodes)
-    if wide and long and flows and known and len(playback.kinds) == len(playback.nodes):
+    if (
+        wide
+        and len(lengths) == 1
+        and flows
+        and known
+        and len(playback.kinds) == len(playback.nodes)
+    ):
         return playback
     raise UsageError("tables do not fit the nodes, lanes and periods", str(path))

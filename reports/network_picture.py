@@ -133,9 +133,7 @@ def _sweep(columns: list[list[int]], links: Lanes, forward: bool) -> None:
         key, value = (b, a) if forward else (a, b)
         neighbours.setdefault(key, []).append(value)
     for column in columns if forward else reversed(columns):
-        height = {
-            slot: (n + 0.5) / len(other) for other in columns for n, slot in enumerate(other)
-        }
+        height = {slot: (n + 0.5) / len(other) for other in columns for n, slot in enumerate(other)}
         wanted = {slot: _mean([height[o] for o in neighbours.get(slot, [slot])]) for slot in column}
         column.sort(key=wanted.__getitem__)
 
@@ -159,7 +157,7 @@ def draw_network(
     slots = layered(len(names), lanes)
     columns = ordered(slots)
     rows = max(map(len, columns))
-    card, pitch = (40, 62) if rows <= 10 else (36, 48) if rows <= 20 else (32, 40)
+    card, pitch = (40, 62) if rows <= 10 else (32, 42) if rows <= 20 else (24, 30)
     across = _column_pitch(len(columns))
     height = rows * pitch + 2 * MARGIN
     place = {
@@ -208,10 +206,10 @@ def _lane_marks(
     marks = []
     for (source, destination), route, units in zip(lanes, routes, flow, strict=True):
         share = units / most if most > 0 else 0.0
-        x, y = _label_place(place[route[-2]], place[route[-1]])
         title = f"{names[source]} to {names[destination]}: {fixed(units, 1)} units per period"
         text = fixed(units, 1) if len(lanes) <= LABELLED_LANES else ""
         width = round(THIN + (THICK - THIN) * share, 2)
+        x, y = _label_place(place[route[-2]], place[route[-1]], width)
         marks.append(LaneMark(_curve([place[slot] for slot in route]), width, title, text, x, y))
     return tuple(marks)
 
@@ -226,15 +224,16 @@ def _curve(points: Sequence[tuple[float, float]]) -> str:
     return path
 
 
-def _label_place(start: tuple[float, float], end: tuple[float, float]) -> tuple[float, float]:
-    """A point two thirds along the last curve, where a fan has spread (t = 0.68 of the cubic)."""
-    t = 0.68
+def _label_place(
+    start: tuple[float, float], end: tuple[float, float], width: float
+) -> tuple[float, float]:
+    """Above a point two thirds along the last curve, where a fan has spread (t = 0.72)."""
+    t = 0.72
     rise = 3 * t**2 - 2 * t**3
     left = start[0] + CARD_WIDTH
     across = 1.5 * t * (1 - t) ** 2 + 1.5 * t**2 * (1 - t) + t**3
-    return round(left + across * (end[0] - left), 1), round(
-        start[1] + rise * (end[1] - start[1]), 1
-    )
+    above = start[1] + rise * (end[1] - start[1]) - width / 2 - 11
+    return round(left + across * (end[0] - left), 1), round(above, 1)
 
 
 def _shortened(name: str, most: int = 15) -> str:

@@ -18,7 +18,7 @@ from reports.figures import (
     tight_axis,
 )
 from reports.numbers import ABSENT, Money, count, data_size, number, percent, seconds
-from reports.stress_view import BASELINE, FLEET
+from stress.evidence import BASELINE, FLEET
 from stress.results import NOMINAL, CaseResult, Contender, Manifest, TrainingRow
 
 NAMES = {

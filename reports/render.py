@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import os
 from pathlib import Path
 
+from agents.checkpoint.files import write_file
 from reports.load import load_run
 from reports.view import ReportView, build_view
 
@@ -20,11 +20,8 @@ def render_report(run_dir: Path) -> Path:
     Raises UsageError when the folder is not a run or a file in it is damaged.
     """
     html = report_html(build_view(load_run(run_dir)))
-    target = run_dir / REPORT
-    draft = target.with_suffix(".html.tmp")
-    draft.write_text(html, encoding="utf-8", newline="\n")
-    os.replace(draft, target)
-    return target
+    write_file(run_dir / REPORT, html.encode())
+    return run_dir / REPORT
 
 
 def report_html(view: ReportView) -> str:

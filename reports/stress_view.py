@@ -8,14 +8,14 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from reports.numbers import ABSENT, Money, count, percent
+from stress.evidence import BASELINE, FLEET
 from stress.results import NOMINAL, SEVERITIES, CaseResult
 
-FLEET, BASELINE = "fleet", "baseline"
 AGAINST_BASELINE = (0.02, 0.10, 0.20, 0.35)
 """Where the colour changes, as a share of the baseline's cost."""
 AGAINST_ITSELF = (0.01, 0.05, 0.15, 0.40)
-Costs = dict[int, float]
-"""Cost per period by seed."""
+Costs = dict[tuple[str, int], float]
+"""Cost per period by scenario and seed."""
 
 
 @dataclass(frozen=True)
@@ -91,9 +91,12 @@ class StressView:
     """Distinct violations, with how often they occurred."""
     crashed: tuple[str, ...]
     """Distinct errors of crashed cases."""
+    against_scale: tuple[tuple[str, str], ...]
+    own_scale: tuple[tuple[str, str], ...]
+    """Colour class and where it begins, from better to worse."""
 
 
-def paired(costs: Mapping[int, float], reference: Mapping[int, float]) -> Paired | None:
+def paired(costs: Costs, reference: Costs) -> Paired | None:
     """Mean cost over the common seeds relative to the reference's mean, (a - b) / |b|.
 
     The interval is the linearised one of a ratio of paired means (Cochran, Sampling Techniques,
@@ -129,8 +132,9 @@ class Spot:
     cases: tuple[CaseResult, ...]
 
     def costs(self, policy: str) -> Costs:
-        """Cost per period by seed of the cases that did not crash."""
-        return {c.seed: c.cost for c in self.cases if c.policy == policy and not c.error}
+        """Cost per period of the cases that did not crash."""
+        mine = (c for c in self.cases if c.policy == policy and not c.error)
+        return {(c.scenario, c.seed): c.cost for c in mine}
 
     @property
     def fleet(self) -> tuple[CaseResult, ...]:
@@ -165,6 +169,17 @@ def tone(share: float, edges: tuple[float, ...]) -> str:
     return f"{'b' if share < 0 else 'w'}{passed}" if passed else "n"
 
 
+def colour_scale(edges: tuple[float, ...]) -> tuple[tuple[str, str], ...]:
+    """The colour classes with the share at which each begins.
+
+    >>> [name for name, _ in colour_scale((0.02, 0.1))]
+    ['b2', 'b1', 'n', 'w1', 'w2']
+    """
+    better = [(tone(-edge, edges), percent(-edge, 0, True)) for edge in reversed(edges)]
+    worse = [(tone(edge, edges), percent(edge, 0, True)) for edge in edges]
+    return (*better, ("n", "\u00b1"), *worse)
+
+
 def stress_view(cases: tuple[CaseResult, ...], currency: str) -> StressView | None:
     """The heat maps; None where no fault was tried."""
     grid = spots(cases)
@@ -181,6 +196,8 @@ def stress_view(cases: tuple[CaseResult, ...], currency: str) -> StressView | No
         currency,
         _tally(v for c in cases if c.policy == FLEET for v in c.violations),
         _tally(c.error for c in cases if c.error),
+        colour_scale(AGAINST_BASELINE),
+        colour_scale(AGAINST_ITSELF),
     )
 
 
@@ -211,9 +228,7 @@ def _cell(spot: Spot, result: Paired | None, edges: tuple[float, ...]) -> HeatCe
     if result is None:
         return HeatCell(ABSENT, "x", "not comparable", spot.violations, spot.crashes)
     title = f"{result.seeds} paired seeds, 95 % interval {result.interval}"
-    return HeatCell(
-        result.text, tone(result.share, edges), title, spot.violations, spot.crashes
-    )
+    return HeatCell(result.text, tone(result.share, edges), title, spot.violations, spot.crashes)
 
 
 def _blank() -> HeatCell:

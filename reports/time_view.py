@@ -21,7 +21,6 @@ from reports.figures import (
 from reports.network_picture import Picture, draw_network
 from reports.nominal_view import policy_name, rank, role
 from reports.numbers import ABSENT, Money, fixed, percent, plural
-from reports.stress_view import FLEET
 from stress.results import Playback
 
 SHOWN_NODES = 24
@@ -58,7 +57,9 @@ class NodeChart:
     name: str
     kind: str
     stock: LineChart
-    service: LineChart | None
+    demand: LineChart | None
+    """None where customers ask for nothing."""
+    unmet: LineChart | None
     note: str
 
 
@@ -118,9 +119,7 @@ def network_view(playback: Playback | None) -> NetworkView | None:
     flow = playback.shipped[policies[0]] if policies else [0.0] * len(lanes)
     table = playback.on_hand[policies_of(playback)[0]] if playback.on_hand else []
     stock = [mean(column(table, n)) for n in range(len(index))]
-    picture = draw_network(
-        playback.nodes, playback.kinds, lanes, flow, stock, node_peaks(playback)
-    )
+    picture = draw_network(playback.nodes, playback.kinds, lanes, flow, stock, node_peaks(playback))
     flows = tuple(
         FlowRow(a, b, tuple(fixed(playback.shipped[p][n], 1) for p in policies))
         for n, (a, b) in enumerate(playback.lanes)
@@ -197,24 +196,28 @@ def _node_chart(playback: Playback, node: int, policies: Sequence[str]) -> NodeC
         playback.nodes[node],
         playback.kinds[node],
         LineChart(tuple(reversed(lines)), x, y),
-        _service_chart(playback, node, policies, x),
+        _demand_chart(playback, node, x),
+        _unmet_chart(playback, node, policies, x),
         "; ".join(_unmet_note(playback, node, p) for p in policies if p in playback.unmet),
     )
 
 
-def _service_chart(
+def _demand_chart(playback: Playback, node: int, x: Axis) -> LineChart | None:
+    demand = binned(column(playback.demand, node))
+    y = axis(demand, 2, zero=True)
+    return LineChart((), x, y, steps_area(demand, y)) if any(demand) else None
+
+
+def _unmet_chart(
     playback: Playback, node: int, policies: Sequence[str], x: Axis
 ) -> LineChart | None:
-    """Demand as an area, unmet units as strokes on it; None where customers ask for nothing."""
-    demand = binned(column(playback.demand, node))
-    if not any(demand):
-        return None
+    """One stroke per period and policy, side by side."""
     known = [p for p in policies if p in playback.unmet]
     unmet = {p: binned(column(playback.unmet[p], node)) for p in known}
-    y = axis([*demand, *(v for series in unmet.values() for v in series)], 2, zero=True)
+    y = axis([v for series in unmet.values() for v in series], 2, zero=True)
     shifts = {p: (n + 1) / (len(known) + 1) for n, p in enumerate(known)}
-    marks = tuple(Line(role(p), policy_name(p), stems(unmet[p], y, shifts[p])) for p in known)
-    return LineChart((), x, y, steps_area(demand, y), marks)
+    marks = (Line(role(p), policy_name(p), stems(unmet[p], y, shifts[p])) for p in known)
+    return LineChart((), x, y, stems=tuple(marks))
 
 
 def _unmet_note(playback: Playback, node: int, policy: str) -> str:

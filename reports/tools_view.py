@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from reports.numbers import ABSENT, count, fixed, percent
-from reports.stress_view import FLEET
+from stress.evidence import FLEET
 from stress.results import NOMINAL, CaseResult
 
 NO_FAULT = "no fault"

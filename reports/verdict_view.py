@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from reports.load import Run
-from reports.numbers import ABSENT, number, percent, plural
-from reports.stress_view import FLEET
+from reports.numbers import ABSENT, SPACE, number, percent, plural
+from stress.evidence import FLEET
 from stress.results import NOMINAL, SEVERITIES, CaseResult, Criterion, Figure, Manifest, Verdict
 
 TONES = {"PASS": "pass", "FAIL": "fail", "INCONCLUSIVE": "open"}
@@ -54,7 +54,7 @@ def verdict_view(run: Run) -> VerdictView:
         verdict.status,
         TONES[verdict.status],
         verdict_sentence(verdict, run.manifest),
-        verdict.figures,
+        tuple(Figure(label=unbroken(f.label), value=unbroken(f.value)) for f in verdict.figures),
         verdict.champion,
         promoted,
     )
@@ -69,7 +69,9 @@ def verdict_sentence(verdict: Verdict, manifest: Manifest) -> str:
     failed = [c for c in verdict.criteria if c.status == "FAIL"]
     undecided = [c for c in verdict.criteria if c.status == "INCONCLUSIVE"]
     if failed:
-        return f"{_of(len(failed), total)} failed: {_names(failed)}; the checkpoint is not promoted."
+        return (
+            f"{_of(len(failed), total)} failed: {_names(failed)}; the checkpoint is not promoted."
+        )
     return (
         f"{_of(len(undecided), total)} could not be decided: {_names(undecided)}; "
         "the evidence is too thin to promote the checkpoint."
@@ -119,10 +121,15 @@ def _gate(criterion: Criterion) -> GateView:
         TONES[criterion.status],
         number(criterion.value),
         "" if low is None or high is None else f"{number(low)} to {number(high)}",
-        f"{direction(criterion)}{number(criterion.threshold)}",
+        threshold_text(criterion),
         number(criterion.margin, signed=True),
-        criterion.sentence,
+        unbroken(criterion.sentence),
     )
+
+
+def unbroken(text: str) -> str:
+    """The text with its percent signs tied to their numbers."""
+    return text.replace(" %", f"{SPACE}%")
 
 
 def direction(criterion: Criterion) -> str:
@@ -135,6 +142,12 @@ def direction(criterion: Criterion) -> str:
     if any(abs(threshold - v - margin) <= near for v in measured):
         return "\u2264\u00a0"
     return "\u2265\u00a0" if any(abs(v - threshold - margin) <= near for v in measured) else ""
+
+
+def threshold_text(criterion: Criterion) -> str:
+    """The threshold as it was set, with its direction; a dash where the gate has none."""
+    limit = criterion.threshold
+    return ABSENT if limit is None else f"{direction(criterion)}{limit:,.10g}"
 
 
 def upper_bound(trials: int) -> float:
@@ -211,5 +224,3 @@ def _untried(stressed: Sequence[CaseResult]) -> str:
     left = [SEVERITIES[n] for n in range(1, len(SEVERITIES)) if n not in tried]
     gap = f" Severities not tried: {', '.join(left)}." if left and tried else ""
     return f"Faults were tried one at a time and at the listed severities only.{gap}"
-
-

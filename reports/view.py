@@ -137,4 +137,3 @@ def _facts(manifest: Manifest, verdict: Verdict | None) -> tuple[tuple[str, str]
 def _stages(stages: Mapping[str, float]) -> tuple[Stage, ...]:
     total = sum(stages.values()) or 1.0
     return tuple(Stage(n, seconds(s), round(100 * s / total, 1)) for n, s in stages.items())
-

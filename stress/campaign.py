@@ -17,7 +17,7 @@ from stress.invariants import never_happened
 from stress.results import NOMINAL, CaseResult
 from stress.run_case import Case, PolicyRef, ScenarioRef, world_of
 from stress.spec import StressSuite
-from stress.store import Journal, by_id, campaign_digest, read_journal, write_table
+from stress.store import Journal, by_id, campaign_digest, drop_table, read_journal, write_table
 from twin.errors import NothingSelectedError, UsageError
 
 Progress = Callable[[int, int, int], None]
@@ -55,18 +55,22 @@ class CampaignReport:
 def expand(campaign: Campaign) -> tuple[Case, ...]:
     """All cases: undisturbed ones first, then fault by fault; policies of a seed side by side.
 
-    Raises NothingSelectedError without a policy or a scenario, UsageError for two policies of one
-    name and for a fault window that is empty.
+    Raises NothingSelectedError without a policy or a scenario, UsageError for two of one name and
+    for a fault window that is empty.
     """
-    names = [policy.name for policy in campaign.policies]
-    if not names or not campaign.scenarios:
-        raise NothingSelectedError("a campaign needs a scenario and a policy")
-    if len(set(names)) < len(names):
-        raise UsageError("two policies have the same name", "policies", ", ".join(names))
+    _each_once("policies", [policy.name for policy in campaign.policies])
+    _each_once("scenarios", [scenario.name for scenario in campaign.scenarios])
     cases = [case for scenario in campaign.scenarios for case in _nominal(campaign, scenario)]
     for scenario in campaign.scenarios:
         cases.extend(_stressed(campaign, scenario))
     return tuple(cases)
+
+
+def _each_once(what: str, names: Sequence[str]) -> None:
+    if not names:
+        raise NothingSelectedError(f"a campaign without {what}")
+    if len(set(names)) < len(names):
+        raise UsageError(f"two {what} have the same name", "", ", ".join(names))
 
 
 def _seeds(suite: StressSuite, count: int) -> range:
@@ -103,6 +107,7 @@ def run_campaign(
     """
     cases = expand(campaign)
     nominal = tuple(case for case in cases if case.fault == NOMINAL)
+    drop_table(folder)
     run = _Run(read_journal(folder), len(cases), workers, progress)
     with Journal(folder) as journal:
         run.finish(nominal, journal)

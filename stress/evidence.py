@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from stress.results import NOMINAL, CaseResult
 from stress.statistics import Pairs, pairs
@@ -36,12 +37,12 @@ class Evidence:
         """Cases of a policy under one fault and severity that ran to their end."""
         return tuple(c for s in self.scenarios for c in self.sound(policy, s, cell).values())
 
-    @property
+    @cached_property
     def scenarios(self) -> tuple[str, ...]:
         """Names of the scenarios the fleet was run on."""
         return tuple(sorted({case.scenario for case in self.of(FLEET)}))
 
-    @property
+    @cached_property
     def families(self) -> tuple[str, ...]:
         """Fault families the fleet was put through, at a severity above zero."""
         fleet = self.of(FLEET)

@@ -18,8 +18,8 @@ from contextlib import contextmanager
 from stress.results import CaseResult
 from stress.run_case import Case, crashed, run_case
 
-CHUNK_LIMIT = 16
-"""Most cases in one task: enough to hide the cost of sending it, little enough to lose."""
+CHUNK_LIMIT = 4
+"""Most cases in one task: enough to hide the cost of sending it, little enough to wait for."""
 TASKS_PER_WORKER = 8
 IN_FLIGHT_PER_WORKER = 2
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -48,9 +48,9 @@ def _on_processes(waiting: deque[Chunk], workers: int) -> Iterator[CaseResult]:
     while waiting:
         broken: list[Chunk] = []
         yield from _until_broken(waiting, workers, broken)
-        for chunk in broken:
-            for case in chunk:
-                yield from _alone(case)
+        suspects = deque(case for chunk in broken for case in chunk)
+        while suspects:
+            yield from _one_at_a_time(suspects)
 
 
 def _until_broken(waiting: deque[Chunk], workers: int, broken: list[Chunk]) -> Iterator[CaseResult]:
@@ -89,15 +89,20 @@ def _fill(
                 return
 
 
-def _alone(case: Case) -> Iterator[CaseResult]:
-    """Try one case in a process of its own."""
+def _one_at_a_time(suspects: deque[Case]) -> Iterator[CaseResult]:
+    """Try cases on a single process until none is left or one has killed it."""
     pool = _pool(1)
     try:
-        with _single_threaded():
-            future = pool.submit(_run_chunk, (case,))
-        yield from future.result()
-    except BrokenProcessPool:
-        yield crashed(case, "the worker process died, twice")
+        while suspects:
+            case = suspects.popleft()
+            try:
+                with _single_threaded():
+                    future = pool.submit(_run_chunk, (case,))
+                result = future.result()[0]
+            except BrokenProcessPool:
+                yield crashed(case, "the worker process died, twice")
+                return
+            yield result
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 

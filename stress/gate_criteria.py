@@ -135,7 +135,7 @@ def _with_worst_scenario(
     """Fail a good average that hides a scenario which got much worse."""
     ratios = {group.name: _ratio(group) for group in groups}
     name = max(ratios, key=ratios.__getitem__)
-    if ratios[name] <= 1 + rule.worst_scenario:
+    if len(groups) < 2 or ratios[name] <= 1 + rule.worst_scenario:
         return finding
     sentence = (
         f"{finding.criterion.sentence} But in {name} it costs {percent(ratios[name] - 1)} more, "
@@ -229,14 +229,14 @@ def judge_work_share(rule: WorkShareRule, bench: Bench) -> Finding:
     tolerated = rule.max_harm * abs(float(base.mean())) if base.size else 0.0
     harmful = {name: c for name, c in bench.credit.items() if c.high < -tolerated}
     if harmful:
-        return line.says("FAIL", _harm(harmful, bench), listed(sorted(harmful)), None)
+        return line.says("FAIL", _harm(harmful, bench), listed(sorted(harmful)))
     idle = sorted(name for name, c in bench.credit.items() if c.low <= 0)
     sentence = f"Without any one of its {counted(len(bench.credit), 'agent')} the fleet does worse"
     if idle:
-        proven = len(bench.credit) - len(idle)
+        proven = f"{len(bench.credit) - len(idle)} of {len(bench.credit)}"
         sentence = (
-            f"{proven} of {counted(len(bench.credit), 'agent')} save money beyond doubt, none does "
-            f"harm beyond doubt; no measurable contribution: {listed(idle)}"
+            f"Agents that save money beyond doubt: {proven}; none does harm beyond doubt; "
+            f"no measurable contribution: {listed(idle)}"
         )
     return line.says("PASS", f"{sentence}.", f"0 of {len(bench.credit)}")
 

@@ -136,7 +136,7 @@ def _told(loss: _Loss, interval: Interval, family: str, rule: ResilienceRule, be
     """The worst severity in words."""
     calm, stressed = loss.lead
     return (
-        f"Under {family}, worst at {severity(loss.level)}, the fleet's saving against "
+        f"Under {family}, worst at {severity(loss.level)}, the fleet's cost advantage over "
         f"{bench.named(bench.reference)} goes from {percent(calm)} to {percent(stressed)}: "
         f"{_points(interval.value)} lost (95 % interval {span(interval.low, interval.high)[:-2]}, "
         f"{counted(interval.n, 'paired seed')}); at most {_points(rule.max_loss)} may be lost"

@@ -63,6 +63,7 @@ def _away(ledger: PeriodLedger, path: SamplePath, fleet: int, left: Floats) -> F
     """Vehicles on the road right after each epoch: (period,)."""
     world = ledger.world
     away = np.zeros(world.periods)
+    left = np.maximum(np.nan_to_num(left), 0.0)
     for t in np.flatnonzero(left):
         trips = path.trip_time[t, fleet, : int(left[t])]
         for back in t + np.maximum(world.due_periods(trips), 1):
@@ -78,10 +79,6 @@ def _money_balances(ledger: PeriodLedger, path: SamplePath) -> Iterator[Floats]:
 
 
 def _time_runs_forward(ledger: PeriodLedger, path: SamplePath) -> Iterator[Floats]:
-    q, periods = ledger.quantities, ledger.world.periods
-    for field in fields(q):
-        if len(getattr(q, field.name)) != periods:
-            yield np.full(1, np.inf)
     yield np.where(path.lead_time < 0, np.inf, 0.0)
 
 
@@ -121,6 +118,10 @@ INVARIANTS: dict[str, Check] = {
 
 def violations(ledger: PeriodLedger, path: SamplePath) -> tuple[str, ...]:
     """The invariants that a run broke, each with the first period and by how much."""
+    periods = ledger.world.periods
+    rows = {len(getattr(ledger.quantities, field.name)) for field in fields(ledger.quantities)}
+    if rows != {periods}:
+        return (f"5 time runs forward: {sorted(rows)} rows instead of {periods}",)
     scale = 1.0 + float(np.abs(ledger.quantities.on_hand).max(initial=0.0))
     scale += float(np.abs(ledger.quantities.shipped).sum(axis=0).max(initial=0.0))
     found = []

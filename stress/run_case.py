@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -68,14 +68,24 @@ class PolicyRef:
     kind: str
     source: str = field(repr=False)
     hash: str
+    sabotage: str = ""
+    """How a checkpoint is spoilt on purpose (``agents.checkpoint.sabotage``); empty for not."""
 
     @classmethod
-    def of_rule(cls, name: str, rule: OrderingRule) -> PolicyRef:
-        """A static rule."""
-        from agents.baselines.tune import rule_to_json
-
-        text = rule_to_json(rule)
+    def of_rule(cls, name: str, world: World, rule: OrderingRule) -> PolicyRef:
+        """A static rule; its source also serves as the fallback of a case."""
+        text = rule_text(world, rule)
         return cls(name, "rule", text, hashlib.sha256(text.encode()).hexdigest())
+
+    @classmethod
+    def of_bundle(cls, name: str, folder: Path, sabotage: str = "") -> PolicyRef:
+        """A checkpoint, as it is or spoilt on purpose."""
+        from agents.checkpoint.bundle import read_bundle_hash
+
+        digest = read_bundle_hash(folder)
+        if sabotage:
+            digest = hashlib.sha256(f"{digest}/{sabotage}".encode()).hexdigest()
+        return cls(name, "bundle", str(folder), digest, sabotage)
 
 
 @dataclass(frozen=True)
@@ -132,13 +142,15 @@ def _episode(case: Case) -> CaseResult:
     from agents.gateway.episode import run_through_tools
 
     world = world_of(case.scenario)
-    policy = _policy(case.scenario.document, case.policy)
+    policy = policy_of(case.scenario, case.policy)
     fault = None if case.fault == NOMINAL else build_fault(case.fault, dict(case.parameters))
     nominal = path = draw_path(world, case.seed)
     if isinstance(fault, WorldFault):
         path = fault.transform(world, path, case.severity, case.seed, case.window)
     layers = (fault.layer(case.severity, case.window),) if isinstance(fault, ChannelFault) else ()
-    outcome = run_through_tools(world, path, policy, _rule(case.fallback), case.seed, layers)
+    outcome = run_through_tools(
+        world, path, policy, _rule(case.scenario.document, case.fallback), case.seed, layers
+    )
     fired = sum(layer.fired for layer in layers) or struck_periods(nominal, path)
     seen = _noticed(outcome) if layers else felt_periods(nominal, path, outcome)
     return _result(case, outcome, path, fired, seen)
@@ -221,11 +233,26 @@ def _world(document: str) -> World:
     return compile_world(ScenarioModel.model_validate_json(document))
 
 
-@lru_cache(maxsize=64)
-def _rule(text: str) -> OrderingRule:
-    from agents.baselines.tune import rule_from_json
+def policy_of(scenario: ScenarioRef, ref: PolicyRef) -> Policy:
+    """The policy for a scenario, built once per process.
 
-    return rule_from_json(text)
+    Raises UsageError for an unknown kind, and what reading a rule or a checkpoint raises.
+    """
+    return _policy(scenario.document, ref)
+
+
+def rule_text(world: World, rule: OrderingRule) -> str:
+    """An ordering rule as JSON text, always the same for the same rule."""
+    from agents.baselines import rule_to_json
+
+    return json.dumps(rule_to_json(world, rule), sort_keys=True)
+
+
+@lru_cache(maxsize=64)
+def _rule(document: str, text: str) -> OrderingRule:
+    from agents.baselines import rule_from_json
+
+    return rule_from_json(_world(document), json.loads(text))
 
 
 @lru_cache(maxsize=16)
@@ -234,20 +261,20 @@ def _policy(document: str, ref: PolicyRef) -> Policy:
     if ref.kind not in POLICY_KINDS:
         hint = did_you_mean(ref.kind, POLICY_KINDS)
         raise UsageError("unknown kind of policy", ref.name, repr(ref.kind), "", hint)
-    return POLICY_KINDS[ref.kind](_world(document), ref)
+    return POLICY_KINDS[ref.kind](document, ref)
 
 
-def _rule_policy(world: World, ref: PolicyRef) -> Policy:
-    return RulePolicy(world, _rule(ref.source), ref.name)
+def _rule_policy(document: str, ref: PolicyRef) -> Policy:
+    return RulePolicy(_world(document), _rule(document, ref.source), ref.name)
 
 
-def _bundle_policy(world: World, ref: PolicyRef) -> Policy:
+def _bundle_policy(document: str, ref: PolicyRef) -> Policy:
     from agents.checkpoint.bundle import load_policy
 
-    return load_policy(Path(ref.source), world)
+    return load_policy(Path(ref.source), _world(document), ref.name)
 
 
-POLICY_KINDS: Mapping[str, Callable[[World, PolicyRef], Policy]] = {
+POLICY_KINDS: dict[str, Callable[[str, PolicyRef], Policy]] = {
     "rule": _rule_policy,
     "bundle": _bundle_policy,
 }

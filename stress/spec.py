@@ -81,7 +81,7 @@ class FaultPlan(Model):
     seeds: Annotated[int, Field(ge=1, le=100_000)] | None = None
     """Seeds per severity; default: the suite's."""
     parameters: dict[Name, float | str] = Field(default={})
-    """The fault's own parameters, see ``twin faults``."""
+    """The fault's own parameters, see ``stress/catalogue/README.md``."""
 
     @model_validator(mode="after")
     def _each_once(self) -> FaultPlan:

@@ -122,6 +122,11 @@ def _cut_torn_line(path: Path) -> None:
         os.truncate(path, whole)
 
 
+def drop_table(folder: Path) -> None:
+    """Remove cases.parquet of an earlier campaign, so that nobody takes it for this one's."""
+    (folder / TABLE).unlink(missing_ok=True)
+
+
 def write_table(folder: Path, results: Sequence[CaseResult]) -> Path:
     """Write cases.parquet in one step: it is there as a whole or not at all."""
     import pyarrow.parquet as parquet

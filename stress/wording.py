@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from stress.results import SEVERITIES
+from stress.results import SEVERITIES, Verdict
 from stress.statistics import Interval
 
 
@@ -90,3 +90,12 @@ def listed(words: Collection[str], most: int = 4) -> str:
     if len(words) > len(shown):
         return f"{', '.join(shown)} and {len(words) - len(shown)} more"
     return " and ".join([", ".join(shown[:-1]), shown[-1]] if shown[1:] else shown)
+
+
+def verdict_lines(verdict: Verdict) -> list[str]:
+    """A verdict as lines of plain text: the deciding figures, then every criterion."""
+    head = f"{verdict.status} by {verdict.gate_file} ({verdict.gate_hash[:12]})"
+    figures = [f"  {figure.label}: {figure.value}" for figure in verdict.figures]
+    width = max((len(criterion.gate) for criterion in verdict.criteria), default=0)
+    lines = [f"{c.status:<12} {c.gate:<{width}}  {c.title}. {c.sentence}" for c in verdict.criteria]
+    return [head, *figures, *lines]

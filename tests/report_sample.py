@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from stress.results import (
     CaseResult,
@@ -22,6 +19,7 @@ from stress.results import (
     TrainingRow,
     Verdict,
 )
+from stress.store import write_table
 from twin.exogenous.streams import stream
 
 FAULTS = (
@@ -87,7 +85,7 @@ def manifest(scenario: str = "quickstart", run: str = "20260304-050607-quickstar
             contender("reorder_point", 251.9, 3.6, 1.085),
         ),
         bundle="sha256:77e0aa41c2d9",
-        promoted="quickstart/3",
+        promoted="3",
         steady_state="The clean run met every hypothesis: fill rate 97.9 %, no breaker open.",
     )
 
@@ -122,7 +120,9 @@ def verdict(status: Status = "PASS") -> Verdict:
                 value=2.0 if safe == "FAIL" else 0.0,
                 threshold=0.0,
                 margin=-2.0 if safe == "FAIL" else 0.0,
-                sentence="0 violations in 400 stress episodes: below 0.75 % at 95 % confidence.",
+                sentence="2 violations in 400 stress episodes."
+                if safe == "FAIL"
+                else "0 violations in 400 stress episodes: below 0.75 % at 95 % confidence.",
             ),
             criterion("G3", "Beats the tuned baseline", "PASS", 0.737, 1.0),
             criterion("G4", "Tail cost (CVaR)", tail, 1.041 if tail != "PASS" else 0.781, 1.05),
@@ -132,10 +132,13 @@ def verdict(status: Status = "PASS") -> Verdict:
         gate_hash="sha256:c0ffee12",
         figures=(
             Figure(label="cost against the tuned baseline", value="\u221226.3 %"),
-            Figure(label="invariants broken in 400 stress episodes", value="0"),
+            Figure(
+                label="invariants broken in 400 stress episodes",
+                value="2" if safe == "FAIL" else "0",
+            ),
             Figure(label="fill rate, baseline 97.0 %", value="98.8 %"),
         ),
-        champion="quickstart/2",
+        champion="2",
     )
 
 
@@ -204,7 +207,7 @@ def case(policy: str, fault: str, severity: int, seed: int, broken: bool = False
 
 def _harm(policy: str, fault: str, severity: int) -> float:
     if fault.startswith("world"):
-        return 1 + 0.09 * severity**1.3
+        return 1 + (0.075 if policy == "fleet" else 0.09) * severity**1.3
     return 1.0 if policy == "baseline" else 1 + 0.012 * severity**2
 
 
@@ -218,9 +221,7 @@ def cases(
     return (*calm, *harsh)
 
 
-def playback(
-    stores: int = 0, periods: int = 120, policies: Sequence[str] = POLICIES
-) -> Playback:
+def playback(stores: int = 0, periods: int = 120, policies: Sequence[str] = POLICIES) -> Playback:
     """The quickstart network, or one with three plants, four warehouses and many stores."""
     nodes, kinds, lanes = _network(stores)
     rng = stream(7, "report_sample/playback")
@@ -262,16 +263,15 @@ def _network(stores: int) -> Network:
     return plants + depots + shops, kinds, tuple(lanes)
 
 
-def _stock(
-    demand: np.ndarray, season: np.ndarray, adaptive: bool
-) -> tuple[np.ndarray, np.ndarray]:
+def _stock(demand: np.ndarray, season: np.ndarray, adaptive: bool) -> tuple[np.ndarray, np.ndarray]:
     """Order-up-to every period: by weekday for the fleet, at one level for the baseline."""
     mean = demand.mean(axis=0)
     stock, unmet = np.zeros_like(demand), np.zeros_like(demand)
     for t in range(len(demand)):
         level = mean * (1.25 * season[t] if adaptive else 1.45) + 4 * (mean > 0)
         unmet[t] = np.maximum(demand[t] - level, 0)
-        stock[t] = np.maximum(level - demand[t], 0) + 260 * (mean == 0)
+        depot = 190 + 45 * ((t * (3 if adaptive else 2)) % 7) / 7 + (0 if adaptive else 60)
+        stock[t] = np.maximum(level - demand[t], 0) + depot * (mean == 0)
     return stock, unmet
 
 
@@ -303,28 +303,18 @@ def write_run(
             "".join(row.model_dump_json() + "\n" for row in trained)
         )
     if stressed:
-        write_cases(folder / "cases.parquet", stressed)
+        write_table(folder, stressed)
     if played:
         (folder / "playback.json").write_text(played.model_dump_json())
     return folder
-
-
-def write_cases(path: Path, rows: Sequence[CaseResult]) -> None:
-    """CaseResult's fields as columns, ``labels`` and ``violations`` as JSON text."""
-    flat = [
-        row.model_dump() | {key: json.dumps(getattr(row, key)) for key in ("labels", "violations")}
-        for row in rows
-    ]
-    pq.write_table(pa.Table.from_pylist(flat), path)
 
 
 def full_run(folder: Path, status: Status = "PASS") -> Path:
     """A complete run of the quickstart network."""
     broken = [case("fleet", "tool.malformed", 5, seed, broken=True) for seed in (90, 91)]
     extra = broken if status == "FAIL" else []
-    return write_run(
-        folder, manifest(), verdict(status), training(), [*cases(), *extra], playback()
-    )
+    head = manifest().model_copy(update={} if status == "PASS" else {"promoted": ""})
+    return write_run(folder, head, verdict(status), training(), [*cases(), *extra], playback())
 
 
 def large_run(folder: Path) -> Path:

@@ -16,7 +16,13 @@ from twin.exogenous.streams import stream
 
 DEFAULT = Path(__file__).parents[1] / "scenarios" / "gates" / "default.yaml"
 GATE, HASH = load_gate(DEFAULT)
-FAMILIES = ("tool.malformed", "channel.latency", "network.throttle", "world.outage")
+FAMILIES = (
+    "tool.malformed",
+    "channel.latency",
+    "network.throttle",
+    "world.demand_surge",
+    "world.outage",
+)
 DIGESTS = {"gate": HASH, "scenario": "abc", "artifact": "bundle-1"}
 HELPS = {"dc": Interval(3.0, 2.0, 4.0, 40), "trucks": Interval(0.5, -0.5, 1.5, 40)}
 
@@ -49,7 +55,7 @@ def own_luck(policy: str, seed: int) -> float:
     return float(stream(seed, f"test/{policy}").normal(0.0, 0.5))
 
 
-def episodes(policy: str, factor: float, calm: int = 40, struck: int = 5) -> Iterator[CaseResult]:
+def episodes(policy: str, factor: float, calm: int = 40, struck: int = 20) -> Iterator[CaseResult]:
     """A policy that costs ``factor`` times the baseline; each severity costs everybody 1 more."""
     for seed in range(calm):
         yield case(policy, seed, factor * base_cost(seed) + own_luck(policy, seed))
@@ -60,7 +66,7 @@ def episodes(policy: str, factor: float, calm: int = 40, struck: int = 5) -> Ite
                 yield case(policy, seed, cost, family, level)
 
 
-def campaign(fleet: float = 0.75, calm: int = 40, struck: int = 5) -> list[CaseResult]:
+def campaign(fleet: float = 0.75, calm: int = 40, struck: int = 20) -> list[CaseResult]:
     return [*episodes("fleet", fleet, calm, struck), *episodes("baseline", 1.0, calm, struck)]
 
 
@@ -94,13 +100,14 @@ def test_a_fleet_that_is_cheaper_and_robust_passes_every_criterion() -> None:
     assert verdict.status == "PASS", [c.sentence for c in verdict.failed]
     assert [c.gate for c in verdict.criteria] == [
         "G0", "G1", "G2", "G3", "G4",
-        "G5/channel.latency", "G5/network.throttle", "G5/tool.malformed", "G5/world.outage",
+        "G5/channel.latency", "G5/network.throttle", "G5/tool.malformed",
+        "G5/world.demand_surge", "G5/world.outage",
         "G6/amplification", "G6/spend", "G7", "G9",
     ]  # fmt: skip
     saving, stress, safety = verdict.figures
     assert saving.label == "Cost against the tuned static policy"
     assert stress.label.startswith("Worst loss under ")
-    assert safety.value == "0 of 100"
+    assert safety.value == "0 of 340"
 
 
 def test_a_saving_is_told_as_a_manager_reads_it() -> None:
@@ -185,10 +192,10 @@ def test_one_violation_fails_safety() -> None:
     verdict = verdict_of(changed(campaign(), "world.outage", 5, violations=("1 units lost",)))
     found = criterion(verdict, "G1")
     assert (verdict.status, found.status) == ("FAIL", "FAIL")
-    assert found.sentence.startswith("1 of 100 fleet episodes")
+    assert found.sentence.startswith("1 of 340 fleet episodes")
     assert "1 units lost" in found.sentence
     assert criterion(verdict, "G5/world.outage").status == "FAIL"
-    assert "1 of 100" in [figure.value for figure in verdict.figures]
+    assert "1 of 340" in [figure.value for figure in verdict.figures]
 
 
 def test_one_crash_fails_safety() -> None:
@@ -204,15 +211,15 @@ def test_a_broken_reference_makes_the_evidence_inconclusive() -> None:
 
 def test_a_clean_campaign_states_its_bound_and_a_short_one_is_not_enough() -> None:
     found = criterion(verdict_of(campaign()), "G1")
-    assert found.high == pytest.approx(1 - 0.05 ** (1 / 100))
-    assert "below 3 %" in found.sentence
+    assert found.high == pytest.approx(1 - 0.05 ** (1 / 340))
+    assert "below 0.88 %" in found.sentence
     short = [case(policy, s, 1.0) for policy in ("fleet", "baseline") for s in range(40)]
     assert criterion(verdict_of(short), "G1").status == "INCONCLUSIVE"
 
 
 def test_changing_the_gate_file_after_hashing_fails_provenance(tmp_path: Path) -> None:
     loosened = tmp_path / "gate.yaml"
-    loosened.write_text(DEFAULT.read_text().replace("max_rate: 5 %", "max_rate: 50 %"))
+    loosened.write_text(DEFAULT.read_text().replace("max_rate: 1 %", "max_rate: 50 %"))
     gate, new_hash = load_gate(loosened)
     assert new_hash != HASH
     cases, provenance = campaign(), Provenance(DIGESTS, DIGESTS)
@@ -312,7 +319,7 @@ def test_a_family_the_gate_names_has_to_be_run() -> None:
 
 
 def test_too_few_stressed_seeds_are_inconclusive() -> None:
-    verdict = verdict_of(campaign(struck=4))
+    verdict = verdict_of(campaign(struck=9))
     assert criterion(verdict, "G5/world.outage").status == "INCONCLUSIVE"
 
 

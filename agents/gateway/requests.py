@@ -68,6 +68,6 @@ def valid_wish(spec: AgentSpec, wish: Any) -> list[float] | None:
     # NaN fails every comparison.
     if len(values) != wish_size(spec) or not all(0.0 <= x < math.inf for x in values):
         return None
-    if spec.role == "dispatch" and max(values[len(spec.lanes) :]) > 1.0:
+    if spec.role == "dispatch" and any(load > 1.0 for load in values[len(spec.lanes) :]):
         return None
     return values

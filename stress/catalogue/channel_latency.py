@@ -23,7 +23,7 @@ class LatencySpikes(ChannelFault):
     family: ClassVar[str] = "channel.latency"
     ladder: ClassVar[tuple[float, ...]] = (0.0, 0.1, 0.25, 0.5, 1.0, 2.0)
     unit: ClassVar[str] = "mean spike, in decision deadlines"
-    probability: Share = 0.1
+    probability: Share = 0.2
     """Share of the messages that are hit."""
 
     def layer(self, severity: int, window: Window) -> FaultLayer:

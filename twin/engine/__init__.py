@@ -1,1 +1,1 @@
-"""PLACE"""
+"""What happens: the event engine, the batch engine, the ledger, money."""

@@ -1,1 +1,1 @@
-"""PLACE"""
+"""Seeing and acting: observations, actions, policies, the PettingZoo environment."""

@@ -1,1 +1,1 @@
-"""PLACE"""
+"""Everything nobody decides: random streams, demand, lead times, sample paths."""

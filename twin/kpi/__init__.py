@@ -1,1 +1,1 @@
-"""PLACE"""
+"""Key performance indicators, one definition each."""

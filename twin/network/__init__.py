@@ -1,1 +1,1 @@
-"""PLACE"""
+"""A scenario compiled into arrays, its conventions and its graph."""

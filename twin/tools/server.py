@@ -34,6 +34,7 @@ from twin.tools.wire import guarded
 Floats = NDArray[np.float64]
 WRITE_TOOL = {"replenish": "order.place", "dispatch": "dispatch.book"}
 """The one write each role may make."""
+_OPENING = f'{{"version":"{VERSION}","call":'.encode()
 
 
 class ToolServer:
@@ -175,7 +176,7 @@ def _wish(request: OrderRequest | BookRequest) -> Floats:
 
 
 def _envelope(tool: str, entity: str, as_of: int, rest: dict[str, object]) -> bytes:
-    """Everything of a successful answer after its call, as JSON without the opening brace."""
+    """Everything of a successful answer after its call, as JSON from the comma on."""
     head = {
         "tool": tool,
         "entity": entity,
@@ -184,8 +185,8 @@ def _envelope(tool: str, entity: str, as_of: int, rest: dict[str, object]) -> by
         "is_error": False,
     }
     body: bytes = to_json({**head, **rest})
-    return body[1:]
+    return b"," + body[1:]
 
 
 def _spliced(call: str, tail: bytes) -> bytes:
-    return b'{"version":"%s","call":%s,%s' % (VERSION.encode(), to_json(call), tail)
+    return _OPENING + to_json(call) + tail

@@ -1,0 +1,146 @@
+"""The MLflow side of the registry: runs, model versions and the champion alias in one SQLite file.
+
+MLflow is loaded only when something is written, without telemetry, logs or warnings.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from twin.errors import RegistryError
+
+ALIAS = "champion"
+EXPERIMENT = "logistics-twin"
+INSTALL = "pip install 'mlflow-skinny>=3' 'sqlalchemy>=2' 'alembic>=1.13'"
+MAX_TEXT = 5_000
+"""Most characters of a tag or a parameter that MLflow's tables hold."""
+QUIET_LOGGERS = ("mlflow", "alembic", "sqlalchemy")
+SETTINGS = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DO_NOT_TRACK": "true",
+    "MLFLOW_LOGGING_LEVEL": "ERROR",
+}
+
+
+class Tracking:
+    """An MLflow store in ``folder``; nothing is created before the first write."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._client: Any = None
+
+    def log_run(self, name: str, params: Mapping[str, object], metrics: Mapping[str, float]) -> str:
+        """Record one finished run; returns its MLflow id."""
+        with self._quietly() as client:
+            run = client.create_run(self._experiment(client), run_name=name).info.run_id
+            for key, value in params.items():
+                client.log_param(run, _key(key), str(value)[:MAX_TEXT])
+            for key, number in metrics.items():
+                client.log_metric(run, _key(key), float(number))
+            client.set_terminated(run)
+            return str(run)
+
+    def add_version(self, model: str, source: Path, run: str, tags: Mapping[str, str]) -> str:
+        """Create the next version of a model, whose files are at ``source``."""
+        with self._quietly() as client:
+            _ensure_model(client, model)
+            texts = {_key(key): str(value)[:MAX_TEXT] for key, value in tags.items()}
+            place = source.resolve().as_uri()
+            version = client.create_model_version(
+                model, place, run_id=run, tags=texts, await_creation_for=0
+            )
+            return str(version.version)
+
+    def point_champion(self, model: str, version: str) -> None:
+        """Move the champion alias."""
+        with self._quietly() as client:
+            client.set_registered_model_alias(model, ALIAS, version)
+
+    def _experiment(self, client: Any) -> str:
+        known = client.get_experiment_by_name(EXPERIMENT)
+        if known is not None:
+            return str(known.experiment_id)
+        place = (self.folder / "artifacts").resolve().as_uri()
+        return str(client.create_experiment(EXPERIMENT, artifact_location=place))
+
+    @contextmanager
+    def _quietly(self) -> Iterator[Any]:
+        """The MLflow client, in a scope in which MLflow neither speaks nor reports home.
+
+        Raises RegistryError for whatever MLflow refuses.
+        """
+        with _settings(), _silence(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                self._client = self._client or _open(self.folder)
+                yield self._client
+            except RegistryError:
+                raise
+            except Exception as error:
+                text = (str(error).splitlines() or [""])[0]
+                got = f"{type(error).__name__}: {text}"
+                raise RegistryError("MLflow refused", str(self.folder), got) from error
+
+
+def _open(folder: Path) -> Any:
+    try:
+        import alembic  # noqa: F401  MLflow needs it for its tables and would fail later
+        from mlflow import MlflowClient
+        from sqlalchemy.engine import URL
+    except ImportError as error:
+        what = "the model registry needs MLflow"
+        raise RegistryError(what, "", f"no module {error.name}", "", f"Run: {INSTALL}") from error
+    folder.mkdir(parents=True, exist_ok=True)
+    store = URL.create("sqlite", database=str((folder / "mlflow.db").resolve()))
+    address = store.render_as_string(hide_password=False)
+    return MlflowClient(tracking_uri=address, registry_uri=address)
+
+
+def _ensure_model(client: Any, model: str) -> None:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        client.create_registered_model(model)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+
+
+def _key(text: str) -> str:
+    """A name that MLflow accepts."""
+    return re.sub(r"[^\w\-. /]", "_", text)[:250]
+
+
+@contextmanager
+def _settings() -> Iterator[None]:
+    """MLflow's settings in the environment, for the time of a call."""
+    before = {name: os.environ.get(name) for name in SETTINGS}
+    os.environ.update(SETTINGS)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    loggers = [logging.getLogger(name) for name in QUIET_LOGGERS]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

@@ -1,0 +1,355 @@
+"""Laws of the report: pure, self-contained, escaped, accessible, and never broken by a gap."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import itertools
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from reports import render_report
+from reports.figures import MAX_POINTS, axis, binned, polyline, running_mean
+from reports.load import Run
+from reports.network_picture import CARD_WIDTH, crossings, draw_network, layered, ordered
+from reports.stress_view import paired, stress_view, tone
+from reports.verdict_view import caveats, direction, upper_bound, verdict_sentence
+from reports.view import build_view
+from tests import report_sample as sample
+from twin.errors import UsageError
+
+HOSTILE = "<script>alert('x')</script>\"><img src=x onerror=alert(1)>"
+CSS = (Path(__file__).parent.parent / "reports/templates/report.css").read_text(encoding="utf-8")
+
+
+class Page(HTMLParser):
+    """Elements of a page in order, with their attributes."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+
+    def all(self, *tags):
+        return [attrs for tag, attrs in self.elements if tag in tags]
+
+
+@pytest.fixture(scope="module")
+def full(tmp_path_factory):
+    return render_report(sample.full_run(tmp_path_factory.mktemp("full"))).read_text("utf-8")
+
+
+def rendered(folder, **parts):
+    return render_report(sample.write_run(folder, **parts)).read_text(encoding="utf-8")
+
+
+def visible(html):
+    return re.sub(r"<(style|script).*?</\1>", "", html, flags=re.DOTALL)
+
+
+def test_the_same_run_gives_the_same_bytes_wherever_its_folder_is(tmp_path, full):
+    again = render_report(sample.full_run(tmp_path / "elsewhere" / "run"))
+    assert again.read_text(encoding="utf-8") == full
+    assert again.name == "report.html"
+    assert not list(again.parent.glob("*.part"))
+
+
+def test_fifty_nodes_over_a_year_stay_under_one_megabyte(tmp_path):
+    assert render_report(sample.large_run(tmp_path)).stat().st_size < 1_000_000
+
+
+def test_the_page_fetches_nothing(full):
+    page = Page(full)
+    links = [a[k] for _, a in page.elements for k in ("src", "href") if k in a]
+    assert links
+    assert all(link.startswith("#") or link == "data:," for link in links)
+    assert "http://" not in full
+    assert "https://" not in full
+    assert "@import" not in full
+
+
+def test_only_the_two_known_blocks_may_run(full):
+    policy = next(a["content"] for a in Page(full).all("meta") if "http-equiv" in a)
+    blocks = re.findall(r"<(?:style|script)>(.*?)</(?:style|script)>", full, flags=re.DOTALL)
+    digests = [base64.b64encode(hashlib.sha256(b.encode()).digest()).decode() for b in blocks]
+    assert [f"'sha256-{digest}'" in policy for digest in digests] == [True, True]
+    assert policy.startswith("default-src 'none'")
+    assert "unsafe" not in policy
+    assert not any(k.startswith("on") or k == "style" for _, a in Page(full).elements for k in a)
+
+
+@pytest.mark.parametrize("status", ["PASS", "FAIL", "INCONCLUSIVE"])
+def test_a_status_is_a_word_and_an_icon_and_a_sentence(tmp_path, status):
+    html = render_report(sample.full_run(tmp_path, status)).read_text(encoding="utf-8")
+    icon = {"PASS": "pass", "FAIL": "fail", "INCONCLUSIVE": "open"}[status]
+    band = html[html.index("<header") : html.index("</header>")]
+    assert f'<span id="verdict">{status}</span>' in band
+    assert f'href="#i-{icon}"' in band
+    assert re.search(r'<p class="sentence">[^<]{30,}\.</p>', band)
+    assert band.count("<dt>") >= 3 + 5
+
+
+def test_the_sentence_of_a_failed_verdict_names_the_gates_that_failed():
+    failed = verdict_sentence(sample.verdict("FAIL"), sample.manifest())
+    assert failed.startswith("1 of 5 gates failed: G1 No invariant broken")
+    undecided = verdict_sentence(sample.verdict("INCONCLUSIVE"), sample.manifest())
+    assert "could not be decided: G4" in undecided
+    assert "26.3\u00a0% less" in verdict_sentence(sample.verdict(), sample.manifest())
+
+
+def test_text_from_outside_is_never_markup(tmp_path):
+    short = "<script>x"
+    played = sample.playback().model_copy(
+        update={
+            "nodes": (short, *sample.NODES[1:]),
+            "lanes": ((short, "dc"), *sample.LANES[1:]),
+            "fleets": (HOSTILE,),
+        }
+    )
+    case = sample.case("fleet", "tool.error", 3, 1).model_copy(
+        update={"labels": {HOSTILE: 3}, "violations": (HOSTILE,)}
+    )
+    crashed = case.model_copy(update={"fault": HOSTILE, "error": HOSTILE})
+    names = ("run", "scenario", "command", "machine", "commit", "steady_state", "started")
+    head = sample.manifest().model_copy(
+        update=dict.fromkeys(names, HOSTILE) | {"overrides": (HOSTILE,), "currency": short}
+    )
+    criteria = (sample.criterion(short, HOSTILE, "PASS", 1, 2).model_copy(),)
+    judged = sample.verdict().model_copy(update={"criteria": criteria})
+    html = rendered(tmp_path, head=head, judged=judged, stressed=(case, crashed), played=played)
+    assert html.count("<script") == 2
+    assert not Page(html).all("img")
+    assert "&lt;script&gt;" in html
+    assert html.count("</script>") == 2
+
+
+PARTS = {
+    "judged": sample.verdict(),
+    "trained": sample.training(12),
+    "stressed": sample.cases(("tool.error",), seeds=2),
+    "played": sample.playback(periods=10),
+}
+
+
+@pytest.mark.parametrize("kept", [s for n in range(4) for s in itertools.combinations(PARTS, n)])
+def test_a_missing_part_is_said_in_a_sentence(tmp_path, kept):
+    html = rendered(tmp_path, **{name: PARTS[name] for name in kept})
+    assert html.count('class="missing"') >= 4 - len(kept)
+    assert ("NOT JUDGED" in html) == ("judged" not in kept)
+
+
+def test_a_manifest_alone_is_enough(tmp_path):
+    empty = {"contenders": (), "files": (), "versions": {}, "stages": {}, "baseline": {}}
+    html = rendered(tmp_path, head=sample.manifest().model_copy(update=empty))
+    assert html.count('class="missing"') == 11
+
+
+def test_empty_tables_are_drawn_as_gaps(tmp_path):
+    nothing = {"demand": [], "on_hand": {}, "unmet": {}, "cost": {}, "shipped": {}}
+    html = rendered(tmp_path, played=sample.playback().model_copy(update=nothing))
+    assert "recorded no episode period by period" in html
+    assert 'class="network"' in html
+
+
+def test_one_case_of_one_fault_has_no_interval_but_a_number(tmp_path):
+    found = sample.cases(("tool.error",), seeds=1, severities=(3,))
+    html = visible(rendered(tmp_path, stressed=found))
+    assert html.count('title="not run"') == 2 * 4
+    assert "tool.error" in html
+
+
+@pytest.mark.parametrize(
+    "name", ["manifest.json", "verdict.json", "metrics.jsonl", "cases.parquet"]
+)
+def test_a_damaged_file_is_named(tmp_path, name):
+    folder = sample.write_run(tmp_path)
+    (folder / name).write_text('{"half": ', encoding="utf-8")
+    with pytest.raises(UsageError, match=name):
+        render_report(folder)
+    assert not (folder / "report.html").exists()
+
+
+def test_a_playback_that_does_not_fit_its_nodes_is_refused(tmp_path):
+    played = sample.playback().model_copy(update={"nodes": sample.NODES[:-1]})
+    with pytest.raises(UsageError, match=r"playback\.json"):
+        rendered(tmp_path, played=played)
+
+
+def test_a_folder_without_a_manifest_is_not_a_run(tmp_path):
+    with pytest.raises(UsageError, match="not a run folder"):
+        render_report(tmp_path)
+
+
+def test_headings_descend_one_level_at_a_time(full):
+    levels = [int(tag[1]) for tag, _ in Page(full).elements if re.fullmatch("h[1-6]", tag)]
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(b - a <= 1 for a, b in itertools.pairwise(levels))
+
+
+def test_every_picture_has_a_text_or_is_hidden_and_every_header_a_scope(full):
+    page = Page(full)
+    outer = [a for a in page.all("svg") if "viewbox" not in a or "role" in a]
+    assert all(a.get("aria-label") or a.get("aria-hidden") for a in outer)
+    assert all("scope" in a for a in page.all("th"))
+    named = [a["id"] for _, a in page.elements if a.get("id")]
+    assert len(named) == len(set(named))
+    targets = {a["href"][1:] for a in page.all("a", "use")}
+    assert targets <= set(named)
+
+
+def test_a_broken_invariant_is_flagged_with_an_icon_and_a_number(tmp_path):
+    broken = [sample.case("fleet", "tool.error", 5, n, broken=True) for n in (1, 2)]
+    sound = [sample.case("baseline", "tool.error", 5, n) for n in (1, 2)]
+    html = visible(rendered(tmp_path, stressed=[*broken, *sound]))
+    assert html.count("2 broken") == 2
+    assert "stock below zero (2\u00d7)" in html
+    assert "broke an invariant" in html
+
+
+def test_a_cell_is_the_paired_cost_difference_to_the_baseline():
+    costs, reference = ({("s", n): base + n for n in range(9)} for base in (74.0, 100.0))
+    result = paired(costs, reference)
+    assert result is not None
+    assert result.text == "\u221225\u00a0%"
+    assert result.low < result.share < result.high < 0
+    assert result.seeds == 9
+
+
+def test_earning_more_than_the_baseline_counts_as_cheaper():
+    result = paired({("s", 1): -120.0}, {("s", 1): -100.0})
+    assert result is not None
+    assert result.share == pytest.approx(-0.2)
+    assert paired({("s", 1): 1.0}, {("s", 2): 1.0}) is None
+    assert paired({("s", 1): 1.0}, {("s", 1): 0.0}) is None
+
+
+def test_severity_zero_is_the_undisturbed_run_and_harms_nothing():
+    view = stress_view(sample.cases(("tool.error",)), "EUR")
+    assert view is not None
+    own = view.own[0].cells
+    assert own[0].text == "0\u00a0%"
+    assert own[5].tone.startswith("w")
+
+
+@pytest.mark.parametrize(("share", "name"), [(-0.5, "b2"), (-0.1, "b1"), (0, "n"), (0.3, "w2")])
+def test_colour_follows_the_number(share, name):
+    assert tone(share, (0.05, 0.3)) == name
+
+
+def test_the_direction_of_a_threshold_is_read_off_the_margin():
+    below = sample.criterion("G3", "ratio", "PASS", 0.7, 1.0)
+    above = below.model_copy(update={"threshold": 0.9, "value": 0.95, "margin": 0.05})
+    assert direction(below) == "\u2264\u00a0"
+    assert direction(above.model_copy(update={"low": None, "high": None})) == "\u2265\u00a0"
+    assert direction(below.model_copy(update={"margin": None})) == ""
+
+
+def test_no_event_in_three_hundred_bounds_the_rate_below_one_percent():
+    assert 0.0098 < upper_bound(300) < 0.01
+    assert upper_bound(3000) < 0.001
+
+
+def test_caveats_name_what_never_struck_and_what_nobody_noticed():
+    idle = sample.case("fleet", "tool.injection", 3, 1).model_copy(update={"fired": 0})
+    unseen = sample.case("fleet", "world.lead_time", 3, 1)
+    text = " ".join(caveats(Run(sample.manifest(), cases=(idle, unseen))))
+    assert "Never struck, so not tested: tool.injection." in text
+    assert "never noticed by an agent: world.lead_time." in text
+    assert "2 episodes" in text
+    assert "Severities not tried: trace, mild, severe, extreme." in text
+
+
+def test_lanes_run_from_left_to_right_and_cards_never_overlap():
+    played = sample.playback(stores=43, periods=2)
+    place = {name: n for n, name in enumerate(played.nodes)}
+    lanes = [(place[a], place[b]) for a, b in played.lanes]
+    still = [1.0] * len(place)
+    picture = draw_network(played.nodes, played.kinds, lanes, [1.0] * len(lanes), still, still)
+    assert all(picture.nodes[a].x + CARD_WIDTH < picture.nodes[b].x for a, b in lanes)
+    for a, b in itertools.combinations(picture.nodes, 2):
+        assert a.x != b.x or abs(a.y - b.y) >= picture.card_height
+    inside = all(n.y >= 0 and n.y + picture.card_height <= picture.height for n in picture.nodes)
+    assert inside
+
+
+def test_a_tree_is_drawn_without_crossings():
+    lanes = [(0, 1), (0, 2), (1, 6), (1, 4), (2, 5), (2, 3), (0, 7)]
+    slots = layered(8, lanes)
+    assert crossings(slots.columns, slots.links) > 0
+    assert crossings(ordered(slots), slots.links) == 0
+
+
+def test_a_lane_that_skips_a_column_passes_an_empty_slot():
+    slots = layered(3, [(0, 1), (1, 2), (0, 2)])
+    assert slots.columns == ((0,), (1, 3), (2,))
+    assert slots.routes[2] == (0, 3, 2)
+
+
+@pytest.mark.parametrize("values", [[0.0], [5.0, 5.0], [-3.0, 1e6], [1e-9, 2e-9], [171.2, 171.3]])
+def test_an_axis_holds_every_value_between_its_ends(values):
+    scale = axis(values)
+    assert all(0 <= scale.at(v) <= 100 for v in values)
+    assert 2 <= len(scale.ticks) <= 8
+
+
+def test_long_series_are_averaged_not_cut():
+    series = [float(n) for n in range(3600)]
+    short = binned(series)
+    assert len(short) <= MAX_POINTS
+    assert sum(short) / len(short) == pytest.approx(sum(series) / len(series))
+    assert running_mean([1, 3, 5, 7], 2) == (1, 2, 4, 6)
+
+
+def test_a_line_stays_inside_its_chart():
+    scale = axis([0, 10])
+    assert polyline([0, 5, 10], [0, 5, 10], scale, scale) == "0,1000 500,500 1000,0"
+
+
+def test_the_view_is_made_of_frozen_parts():
+    view = build_view(Run(sample.manifest(), verdict=sample.verdict()))
+    with pytest.raises(AttributeError):
+        view.run = "other"
+    assert [row.name for row in view.contest.rows][:2] == ["Trained fleet", "Tuned static baseline"]
+
+
+def luminance(colour):
+    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(one, other):
+    dark, light = sorted((luminance(one), luminance(other)))
+    return (light + 0.05) / (dark + 0.05)
+
+
+PAIR = r"light-dark\((#\w{6}), (#\w{6})\)"
+VARIABLES = {m[1]: (m[2], m[3]) for m in re.finditer(rf"--([\w-]+): {PAIR}", CSS)}
+
+
+@pytest.mark.parametrize("theme", [0, 1], ids=["light", "dark"])
+@pytest.mark.parametrize(
+    ("text", "bed"),
+    [
+        *itertools.product(("text", "muted", "link"), ("page", "surface", "raised")),
+        *((name, f"{name}-bed") for name in ("pass", "fail", "open")),
+        *itertools.product(("text", "muted"), ("pass-bed", "fail-bed", "open-bed")),
+        *((name, "page") for name in ("pass", "fail", "open", "fleet", "baseline", "champion")),
+    ],
+)
+def test_text_has_the_contrast_of_wcag_aa(text, bed, theme):
+    assert contrast(VARIABLES[text][theme], VARIABLES[bed][theme]) >= 4.5
+
+
+@pytest.mark.parametrize("theme", [0, 1], ids=["light", "dark"])
+def test_numbers_in_the_heat_map_have_the_contrast_of_wcag_aa(theme):
+    cells = re.findall(rf"\.[bw]\d {{ background: {PAIR}; color: {PAIR}; }}", CSS)
+    assert len(cells) == 8
+    assert all(contrast(cell[theme], cell[2 + theme]) >= 4.5 for cell in cells)
