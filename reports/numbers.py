@@ -29,15 +29,15 @@ def fixed(value: float, decimals: int, signed: bool = False) -> str:
 def number(value: float | None, digits: int = 4, signed: bool = False) -> str:
     """A number without a unit, to about so many significant digits.
 
-    >>> number(0.73614), number(12), number(1234567.8)
-    ('0.7361', '12', '1,234,568')
+    >>> number(0.73614), number(0.008), number(12), number(1234567.8)
+    ('0.7361', '0.0080', '12', '1,234,568')
     """
     if value is None:
         return ABSENT
     if value == int(value) and abs(value) < 1e15:
         return fixed(value, 0, signed)
     order = math.floor(math.log10(abs(value)))
-    return fixed(value, min(max(digits - 1 - order, 0), 12), signed)
+    return fixed(value, max(0, min(digits - 1 - order, max(4, 1 - order))), signed)
 
 
 def percent(share: float, decimals: int = 1, signed: bool = False) -> str:
@@ -82,12 +82,12 @@ def seconds(value: float) -> str:
     >>> [seconds(s).replace(SPACE, " ") for s in (0.42, 42, 200, 4000)]
     ['0.4 s', '42 s', '3 min 20 s', '1 h 7 min']
     """
-    if value < 60:
-        return f"{value:.0f}{SPACE}s" if value >= 10 else f"{value:.1f}{SPACE}s"
-    whole = round(value)
+    whole, minutes = round(value), round(value / 60)
+    if whole < 60:
+        return f"{fixed(value, 1 if whole < 10 else 0)}{SPACE}s"
     if whole < 3600:
         return f"{whole // 60}{SPACE}min {whole % 60}{SPACE}s"
-    return f"{whole // 3600}{SPACE}h {whole % 3600 // 60}{SPACE}min"
+    return f"{minutes // 60}{SPACE}h {minutes % 60}{SPACE}min"
 
 
 def data_size(size: float) -> str:

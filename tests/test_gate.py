@@ -11,6 +11,7 @@ import pytest
 from stress.gate import GateModel, Provenance, gate_digest, judge, load_gate
 from stress.results import NOMINAL, CaseResult, Criterion, Verdict
 from stress.statistics import Interval
+from stress.wording import verdict_lines
 from twin.errors import ScenarioError, UsageError
 from twin.exogenous.streams import stream
 
@@ -108,6 +109,13 @@ def test_a_fleet_that_is_cheaper_and_robust_passes_every_criterion() -> None:
     assert saving.label == "Cost against the tuned static policy"
     assert stress.label.startswith("Worst loss under ")
     assert safety.value == "0 of 340"
+
+
+def test_a_verdict_in_plain_text_starts_with_its_status_and_has_every_criterion() -> None:
+    verdict = verdict_of(campaign(fleet=1.2))
+    lines = verdict_lines(verdict)
+    assert lines[0].startswith("FAIL by default")
+    assert all(any(c.sentence in line for line in lines) for c in verdict.criteria)
 
 
 def test_a_saving_is_told_as_a_manager_reads_it() -> None:

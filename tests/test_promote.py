@@ -69,8 +69,16 @@ def judged_run(
 
 
 def manifest(bundle: str) -> Manifest:
-    names = {"run": "r", "scenario": "quickstart", "scenario_path": "", "scenario_digest": "abc"}
-    return Manifest(**names, seed=7, command="twin prove", periods=120, bundle=bundle)
+    return Manifest(
+        run="r",
+        scenario="quickstart",
+        scenario_path="quickstart.yaml",
+        scenario_digest="abc",
+        seed=7,
+        command="twin prove",
+        periods=120,
+        bundle=bundle,
+    )
 
 
 def write(run: RunFolder, verdict: Verdict, manifest: Manifest) -> None:
