@@ -1,1 +1,1 @@
-"""PLACE"""
+"""Who acts: baselines, learning, checkpoints, the gateway to the tools, traces."""

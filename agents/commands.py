@@ -148,7 +148,7 @@ def train(
     as_json: bool,
 ) -> None:
     """Tune the static baseline of SCENARIO, then train a fleet with MAPPO as a correction to it."""
-    from agents.learn.config import TrainConfig
+    from agents.learn.config import train_config
     from agents.runs import create_run, unfinished_run
     from agents.stages import train_stage, tune_stage
     from twin.network.world import compile_world
@@ -158,8 +158,7 @@ def train(
     loaded = load(scenario, overrides)
     world = compile_world(loaded.model)
     base = out or Path("runs")
-    budget = {} if agent_steps is None else {"agent_steps": agent_steps}
-    config = TrainConfig(seed=seed, **budget)
+    config = train_config(seed, agent_steps)
     settings = {"agent_steps": str(config.agent_steps)}
     found = unfinished_run(base, loaded, seed, settings) if resume else None
     folder = found or create_run(

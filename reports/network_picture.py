@@ -26,6 +26,7 @@ THICK, THIN = 11.0, 1.25
 LABELLED_LANES = 16
 """Up to so many lanes carry their flow as text; the table lists them all."""
 Lanes = Sequence[tuple[int, int]]
+Place = tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -158,35 +159,31 @@ def draw_network(
     columns = ordered(slots)
     rows = max(map(len, columns))
     card, pitch = (40, 62) if rows <= 10 else (32, 42) if rows <= 20 else (24, 30)
-    across = _column_pitch(len(columns))
-    height = rows * pitch + 2 * MARGIN
-    place = {
+    across, height = _column_pitch(len(columns)), rows * pitch + 2 * MARGIN
+    place = _places(columns, across, height)
+    nodes = tuple(
+        _card(n, place[n], card, names[n], kinds[n], stock[n], peak[n]) for n in range(len(names))
+    )
+    width = int(2 * MARGIN + CARD_WIDTH + (len(columns) - 1) * across)
+    marks = _lane_marks(names, lanes, slots.routes, place, flow)
+    return Picture(width, height, card, nodes, marks, tuple(dict.fromkeys(kinds)))
+
+
+def _places(columns: Sequence[Sequence[int]], across: float, height: int) -> dict[int, Place]:
+    """Left end and middle height of every slot, spread evenly over each column."""
+    return {
         slot: (MARGIN + c * across, (n + 0.5) * height / len(column))
         for c, column in enumerate(columns)
         for n, slot in enumerate(column)
     }
-    cards = tuple(
-        NodeMark(
-            n,
-            place[n][0],
-            round(place[n][1] - card / 2, 1),
-            kinds[n],
-            name,
-            _shortened(name),
-            fixed(stock[n], 0),
-            round(min(stock[n] / peak[n], 1.0), 4) if peak[n] > 0 else 0.0,
-        )
-        for n, name in enumerate(names)
-    )
-    width = int(2 * MARGIN + CARD_WIDTH + (len(columns) - 1) * across)
-    return Picture(
-        width,
-        height,
-        card,
-        cards,
-        _lane_marks(names, lanes, slots.routes, place, flow),
-        tuple(dict.fromkeys(kinds)),
-    )
+
+
+def _card(
+    index: int, place: Place, height: int, name: str, kind: str, stock: float, peak: float
+) -> NodeMark:
+    fill = round(min(stock / peak, 1.0), 4) if peak > 0 else 0.0
+    top = round(place[1] - height / 2, 1)
+    return NodeMark(index, place[0], top, kind, name, _shortened(name), fixed(stock, 0), fill)
 
 
 def _column_pitch(columns: int) -> float:
@@ -199,7 +196,7 @@ def _lane_marks(
     names: Sequence[str],
     lanes: Lanes,
     routes: Sequence[Sequence[int]],
-    place: dict[int, tuple[float, float]],
+    place: dict[int, Place],
     flow: Sequence[float],
 ) -> tuple[LaneMark, ...]:
     most = max(flow, default=0.0)
@@ -214,7 +211,7 @@ def _lane_marks(
     return tuple(marks)
 
 
-def _curve(points: Sequence[tuple[float, float]]) -> str:
+def _curve(points: Sequence[Place]) -> str:
     """Cubic curves from card to card, straight through empty slots."""
     path = ""
     for (x0, y0), (x1, y1) in pairwise(points):
@@ -224,9 +221,7 @@ def _curve(points: Sequence[tuple[float, float]]) -> str:
     return path
 
 
-def _label_place(
-    start: tuple[float, float], end: tuple[float, float], width: float
-) -> tuple[float, float]:
+def _label_place(start: Place, end: Place, width: float) -> Place:
     """Above a point two thirds along the last curve, where a fan has spread (t = 0.72)."""
     t = 0.72
     rise = 3 * t**2 - 2 * t**3

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from reports.figures import (
+    Axis,
     DotChart,
     DotRow,
     Line,
@@ -81,21 +82,16 @@ def contest_view(manifest: Manifest) -> ContestView | None:
     money = Money.fitting(manifest.currency, amounts)
     scale = axis(amounts, parts=6)
     baseline = next((c for c in found if c.name == BASELINE), None)
-    dots = tuple(
-        DotRow(
-            policy_name(c.name),
-            role(c.name),
-            scale.at(c.cost),
-            scale.at(c.low),
-            scale.at(c.high),
-            money.bare(c.cost),
-        )
-        for c in found
-    )
+    dots = tuple(_dot(c, scale, money) for c in found)
     chart = DotChart(dots, scale, scale.at(baseline.cost) if baseline else None)
     rows = tuple(_contender(c, money, baseline) for c in found)
     summary = "; ".join(f"{row.name} {row.cost} ({row.interval})" for row in rows)
     return ContestView(chart, rows, manifest.currency, summary)
+
+
+def _dot(c: Contender, scale: Axis, money: Money) -> DotRow:
+    mean, low, high = (scale.at(v) for v in (c.cost, c.low, c.high))
+    return DotRow(policy_name(c.name), role(c.name), mean, low, high, money.bare(c.cost))
 
 
 def _contender(c: Contender, money: Money, baseline: Contender | None) -> ContenderRow:

@@ -12,7 +12,7 @@ from pathlib import Path
 from rich.progress import Progress
 
 from agents.checkpoint.registry import Registry
-from agents.learn.config import TrainConfig
+from agents.learn.config import TrainConfig, train_config
 from agents.runs import RunFolder, create_run, unfinished_run
 from agents.stages import STATIC, train_stage, tune_stage
 from reports.render import render_report
@@ -59,7 +59,7 @@ def prove_scenario(plan: Plan) -> Outcome:
         with stage(display, "check") as line:
             scenario = load(plan.scenario, plan.overrides)
             terms = read_terms(plan.suite, plan.gate)
-            config = _config(plan)
+            config = train_config(plan.seed, plan.agent_steps)
             folder = _folder(plan, scenario, terms, config)
             world = compile_world(scenario.model)
             line(1.0, str(folder.path))
@@ -73,12 +73,6 @@ def prove_scenario(plan: Plan) -> Outcome:
             write_manifest(trial, promoted=promoted)
             page = render_report(folder.path)
     return Outcome(verdict, promoted, page)
-
-
-def _config(plan: Plan) -> TrainConfig:
-    if plan.agent_steps is None:
-        return TrainConfig(seed=plan.seed)
-    return TrainConfig(seed=plan.seed, agent_steps=plan.agent_steps)
 
 
 def _folder(plan: Plan, scenario: Scenario, terms: Terms, config: TrainConfig) -> RunFolder:

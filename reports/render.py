@@ -5,10 +5,12 @@ from __future__ import annotations
 import base64
 import hashlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from agents.checkpoint.files import write_file
-from reports.load import load_run
-from reports.view import ReportView, build_view
+
+if TYPE_CHECKING:
+    from reports.view import ReportView
 
 TEMPLATES = Path(__file__).parent / "templates"
 REPORT = "report.html"
@@ -19,6 +21,9 @@ def render_report(run_dir: Path) -> Path:
 
     Raises UsageError when the folder is not a run or a file in it is damaged.
     """
+    from reports.load import load_run
+    from reports.view import build_view
+
     html = report_html(build_view(load_run(run_dir)))
     write_file(run_dir / REPORT, html.encode())
     return run_dir / REPORT

@@ -45,14 +45,16 @@ CONTENDER_NAMES = {
 }
 
 
+def campaign_of(trial: Trial) -> Campaign:
+    """Everything the suite asks of the trial's policies."""
+    scenarios = (ScenarioRef.of(trial.scenario),)
+    fallback = rule_text(trial.world, trial.static)
+    return Campaign(trial.terms.suite, scenarios, trial.policies, fallback)
+
+
 def stress_stage(trial: Trial, display: Progress) -> CampaignReport:
     """Run what is missing of the campaign."""
-    campaign = Campaign(
-        trial.terms.suite,
-        (ScenarioRef.of(trial.scenario),),
-        trial.policies,
-        rule_text(trial.world, trial.static),
-    )
+    campaign = campaign_of(trial)
     with stage(display, "stress") as line:
         report = run_campaign(
             campaign,
@@ -96,7 +98,7 @@ def judge_stage(trial: Trial, display: Progress) -> Verdict:
         verdict = _judge(trial, cases, credit)
         trial.folder.write_json("verdict.json", verdict.model_dump_json(indent=2))
         strongest = _strongest(contenders)
-        shown = {FLEET: fleet, BASELINE: trial.static}
+        shown: dict[str, OrderingRule | Policy] = {FLEET: fleet, BASELINE: trial.static}
         if strongest:
             shown[strongest] = trial.rules[_kind_of(strongest)]
         seed = trial.terms.suite.first_seed

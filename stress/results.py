@@ -15,7 +15,21 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from agents.learn.metrics import TrainingRow
+from agents.runs import FileRecord
 from twin.scenario.quantities import Model
+
+__all__ = [
+    "CaseResult",
+    "Contender",
+    "Criterion",
+    "Figure",
+    "FileRecord",
+    "Manifest",
+    "Playback",
+    "TrainingRow",
+    "Verdict",
+]
 
 Status = Literal["PASS", "FAIL", "INCONCLUSIVE"]
 SEVERITIES = ("off", "trace", "mild", "moderate", "severe", "extreme")
@@ -110,25 +124,6 @@ class Verdict(Model):
         return tuple(c for c in self.criteria if c.status != "PASS")
 
 
-class TrainingRow(Model):
-    """One update of training, a line of metrics.jsonl."""
-
-    update: int
-    agent_steps: int
-    seconds: float
-    steps_per_second: float
-    cost: float
-    """Cost per period of the rollouts, exploration included."""
-    baseline_cost: float
-    """Cost per period of the static baseline on the same paths."""
-    policy_loss: float
-    value_loss: float
-    entropy: float
-    kl: float
-    clip_share: float
-    explained_variance: float
-
-
 class Contender(Model):
     """One policy of the nominal comparison."""
 
@@ -147,13 +142,6 @@ class Contender(Model):
     ratio_low: float
     ratio_high: float
     seeds: int
-
-
-class FileRecord(Model):
-    """A file the run depended on."""
-
-    path: str
-    sha256: str
 
 
 class Manifest(Model):

@@ -475,9 +475,10 @@ def test_a_sound_answer_passes(world):
     assert dc_check(world).read(TEXT, "c", 3) == [60.0, 0.0]
 
 
-def test_rounding_dust_below_zero_is_no_negative_stock():
+def test_rounding_dust_is_within_the_bounds():
     assert Bounds(1, 100.0).complaint((-1e-12,)) == ""
     assert Bounds(1, 100.0).complaint((-1e-3,)) != ""
+    assert Bounds(1, 5.0).complaint((5.000000000000001,)) == ""
 
 
 @pytest.mark.parametrize("accepted", [[4.0], [5.0, 5.0], [], [5.000001]])

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.baselines.search import minimise
-from agents.baselines.space import Space, space_for
+from agents.baselines.space import Space, separate_weekdays, space_for
 from twin.engine.batch import BatchPath, stack_paths
 from twin.engine.batch_run import run_rule_batch
 from twin.env.rules import RULE_KINDS, OrderingRule, RuleKind
@@ -29,13 +29,15 @@ TRIES = 800
 """Candidates tried per kind."""
 WARM_START: RuleKind = "base_stock"
 """The kind whose tuned levels the others start from."""
-FIRST_STEP = 0.25
-"""First standard deviation of the search, in the logarithm of a level."""
-SMALLEST_POPULATION = 8
-"""Candidates per generation for one parameter; grows with the logarithm of their number."""
+WEEKDAY_EFFORT = 2
+"""Times as many for each of the two stages in which weekday levels are tuned."""
+SMALLEST_POPULATION, LARGEST_POPULATION = 8, 32
+"""Candidates per generation: one more for each parameter, within these bounds."""
 LARGEST_BATCH = 20_000_000
 """Numbers in the sample paths of the candidates that run at once."""
-MOST_WORK = 2_000_000_000
+FEWEST_SEEDS = 8
+"""Tuning seeds that even the largest network gets."""
+MOST_WORK = 1_000_000_000
 """Numbers in the sample paths of all candidates of one kind; bounds large networks."""
 CONFIDENCE = 0.95
 
@@ -69,17 +71,16 @@ def tune_baselines(
     arguments: no wall clock stops it. Kinds that extend base-stock start from its tuned levels.
     """
     wanted = _possible(world, kinds)
-    tuning = stack_paths(world, [draw_path(world, s) for s in _seeds(seed, "tune", seeds)])
+    tuning = _tuning_paths(world, _seeds(seed, "tune", seeds), budget)
     held_out = _seeds(seed, "held_out", seeds)
     test = stack_paths(world, [draw_path(world, s) for s in held_out])
     warm: OrderingRule | None = None
     found: dict[RuleKind, TunedRule] = {}
     for kind in _in_order(wanted):
-        space = space_for(world, kind, warm)
-        rng = stream(seed, f"baselines/search/{kind}")
-        rule, tried = _tune(world, space, tuning, budget, rng, _reporter(kind, progress))
+        search = _Search(world, tuning, budget, stream(seed, f"baselines/search/{kind}"))
+        rule = search.best(kind, warm, _reporter(kind, progress))
         warm = rule if kind == WARM_START else warm
-        found[kind] = _measured(world, rule, test, held_out, tried)
+        found[kind] = _measured(world, rule, test, held_out, search.tried)
     return {kind: found[kind] for kind in wanted}
 
 
@@ -108,34 +109,63 @@ def _seeds(seed: int, purpose: str, count: int) -> tuple[int, ...]:
     return tuple(int(s) for s in drawn)
 
 
+def _tuning_paths(world: World, seeds: Sequence[int], budget: int) -> BatchPath:
+    """The paths of the tuning seeds; fewer where the network is too large for the budget."""
+    first = [draw_path(world, s) for s in seeds[:FEWEST_SEEDS]]
+    numbers = _numbers(stack_paths(world, first)) // len(first)
+    affordable = MOST_WORK // (numbers * max(budget, 1))
+    used = seeds[FEWEST_SEEDS : max(affordable, FEWEST_SEEDS)]
+    return stack_paths(world, [*first, *(draw_path(world, s) for s in used)])
+
+
 def _reporter(kind: RuleKind, progress: Progress | None) -> Callable[[float], None]:
     return (lambda _: None) if progress is None else (lambda share: progress(kind, share))
 
 
-def _tune(
-    world: World,
-    space: Space,
-    path: BatchPath,
-    budget: int,
-    rng: np.random.Generator,
-    report: Callable[[float], None],
-) -> tuple[OrderingRule, int]:
-    """The best rule of the space on the tuning paths, and how many candidates were tried."""
-    if space.size == 0:
-        return space.single(np.zeros(0)), 0
-    population = SMALLEST_POPULATION + int(3 * math.log(space.size))
-    tries = min(budget, _affordable(path))
-    generations = max(tries // population, 2)
-    best = minimise(
-        lambda points: costs(world, space, path, points),
-        np.zeros(space.size),
-        FIRST_STEP,
-        generations,
-        population,
-        rng,
-        report,
-    )
-    return space.single(best), generations * population
+class _Search:
+    """Searches the spaces of one kind of rule on the tuning paths."""
+
+    def __init__(
+        self, world: World, path: BatchPath, budget: int, rng: np.random.Generator
+    ) -> None:
+        self.tried = 0
+        self._world = world
+        self._path = path
+        self._budget = min(budget, MOST_WORK // _numbers(path))
+        self._rng = rng
+
+    def best(
+        self, kind: RuleKind, warm: OrderingRule | None, report: Callable[[float], None]
+    ) -> OrderingRule:
+        """The best rule found; weekday levels are tuned together first, then one by one."""
+        first = space_for(self._world, kind, warm)
+        if kind != "weekday_base_stock":
+            return self._minimum(first, self._budget, report)
+        shared = self._minimum(first, WEEKDAY_EFFORT * self._budget, lambda s: report(s / 2))
+        second = separate_weekdays(self._world, shared)
+        if second is None:
+            report(1.0)
+            return shared
+        effort = WEEKDAY_EFFORT * self._budget
+        return self._minimum(second, effort, lambda s: report(0.5 + s / 2))
+
+    def _minimum(self, space: Space, tries: int, report: Callable[[float], None]) -> OrderingRule:
+        if space.size == 0:
+            report(1.0)
+            return space.single(np.zeros(0))
+        population = min(SMALLEST_POPULATION + space.size, LARGEST_POPULATION)
+        generations = max(tries // population, 2)
+        self.tried += generations * population
+        best = minimise(
+            lambda points: costs(self._world, space, self._path, points),
+            np.zeros(space.size),
+            space.first_step,
+            generations,
+            population,
+            self._rng,
+            report,
+        )
+        return space.single(best)
 
 
 def costs(world: World, space: Space, path: BatchPath, points: Floats) -> Floats:
@@ -153,10 +183,6 @@ def costs(world: World, space: Space, path: BatchPath, points: Floats) -> Floats
 
 def _numbers(path: BatchPath) -> int:
     return max(1, int(np.prod(path.demand.shape)) + int(np.prod(path.due.shape)))
-
-
-def _affordable(path: BatchPath) -> int:
-    return MOST_WORK // _numbers(path)
 
 
 def _measured(

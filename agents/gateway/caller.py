@@ -71,6 +71,8 @@ class Caller:
         self._budget = RetryBudget(retries.budget, retries.reserve)
         self._backoff = Backoff(seed, agent, retries.base, retries.cap)
         self._close = 0.0
+        self._expires = 0.0
+        self._timed = False
         self._waiting: tuple[Call, simpy.Event] | None = None
 
     def begin(self, close: float) -> None:
@@ -137,8 +139,10 @@ class Caller:
         desk.tally.bytes += len(call.body)
         event = simpy.Event(desk.clock)
         self._waiting = (call, event)
-        timer = min(now + desk.tools.timeout, self._close)
-        desk.clock.at(timer, TIMER, self._expire, event)
+        self._expires = min(now + desk.tools.timeout, self._close)
+        if not self._timed:
+            self._timed = True
+            desk.clock.at(self._expires, TIMER, self._expire, None)
         size = len(call.body)
         transit = Transit("request", call.tool, self._agent, call.id, call.attempts, size, now)
         desk.channel.send(transit, call.body, self._deliver)
@@ -162,11 +166,18 @@ class Caller:
         self._waiting = None
         event.succeed(failure)
 
-    def _expire(self, event: simpy.Event) -> None:
-        if event.triggered:
+    def _expire(self, _: None) -> None:
+        """End the attempt that waits, if its time is over; the one timer serves all attempts."""
+        clock, self._timed = self._desk.clock, False
+        if self._waiting is None:
             return
+        if clock.now < self._expires:
+            self._timed = True
+            clock.at(self._expires, TIMER, self._expire, None)
+            return
+        event = self._waiting[1]
         self._waiting = None
-        closed = self._desk.clock.now >= self._close
+        closed = clock.now >= self._close
         event.succeed(ToolBoundaryError(Label.DEADLINE if closed else Label.TIMEOUT))
 
     def _fail(self, call: Call, failure: ToolBoundaryError) -> ToolBoundaryError:

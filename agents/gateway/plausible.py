@@ -23,7 +23,7 @@ Floats = NDArray[np.float64]
 SURGE = 100.0
 """Demand of a period may reach this many times its long-run mean, or its recorded peak."""
 DUST = 1e-9
-"""Negative numbers this small beside the largest are rounding errors of sums."""
+"""Beyond the bounds by this share of the largest number is a rounding error of sums."""
 
 
 @dataclass(frozen=True)
@@ -39,9 +39,10 @@ class Bounds:
             return f"{len(values)} numbers, expected {self.count}"
         if not values:
             return ""
-        if max(values) > self.highest:
+        dust = DUST * (1.0 + self.highest)
+        if max(values) > self.highest + dust:
             return f"{max(values):g} is more than {self.highest:g}"
-        if min(values) < -DUST * (1.0 + self.highest):
+        if min(values) < -dust:
             return f"{min(values):g} is negative"
         return ""
 

@@ -1,1 +1,1 @@
-"""PLACE"""
+"""Training fleets; torch is imported only by the modules that need it."""

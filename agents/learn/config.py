@@ -49,6 +49,8 @@ class TrainConfig(Model):
     """Lambda of generalised advantage estimation."""
     epochs: Count = 4
     """Passes over the data of an update."""
+    critic_epochs: Count = 4
+    """Passes of the critic."""
     minibatches: Count = 4
     """Gradient steps per pass."""
     clip_range: Positive = 0.2
@@ -61,7 +63,9 @@ class TrainConfig(Model):
     """Where the value loss turns from quadratic to linear, in standard deviations of the return."""
     normaliser_memory: Fraction = 0.9
     """Weight of the past in the running mean and variance of returns, per update."""
-    control_variate: bool = True
+    foresight: Annotated[int, Field(ge=0, le=100)] = 7
+    """Periods of coming demand that the critic (never an actor) sees: no luck in advantages."""
+    control_variate: bool = False
     """Subtract the static policy's reward on the same sample path."""
     eval_every: Count = 10
     """Updates between greedy evaluations; the best checkpoint so far is kept."""
@@ -75,3 +79,10 @@ class TrainConfig(Model):
     """Threads torch may use while training."""
     device: str = "cpu"
     """Torch device of the update; the rollout is numpy."""
+
+
+def train_config(seed: int, agent_steps: int | None = None) -> TrainConfig:
+    """The default configuration with a seed and, where given, another budget."""
+    if agent_steps is None:
+        return TrainConfig(seed=seed)
+    return TrainConfig(seed=seed, agent_steps=agent_steps)

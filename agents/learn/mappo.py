@@ -111,23 +111,37 @@ class Learner:
         """
         self._set_rates(1.0 - progress * (1.0 - self.config.final_rate_share))
         values, advantage, returns = self._targets(batch)
-        self.normaliser.update(returns)
+        self._renormalise(returns)
         explained = explained_variance(values, returns)
         data = self._data(batch, advantage, self.normaliser.normalised(returns))
         order = stream(self.config.seed, f"minibatches/{number}")
         totals: list[tuple[float, ...]] = []
         learning = True
-        for _ in range(self.config.epochs):
+        for epoch in range(max(self.config.epochs, self.config.critic_epochs)):
             rows = torch.from_numpy(order.permutation(len(data.states)))
             for chosen in rows.tensor_split(self.config.minibatches):
-                value_loss = self._critic_step(data, chosen, number)
-                policy = self._actor_step(data, chosen, number) if learning else None
+                if epoch<self.config.critic_epochs: value_loss = self._critic_step(data, chosen, number)
+                policy = self._actor_step(data, chosen, number) if learning and epoch<self.config.epochs else None
                 if policy is not None:
                     totals.append((*policy, value_loss))
             learning = learning and totals[-1][1] <= self.config.kl_stop
         policy_loss, kl, clip_share, value_loss = np.mean(totals, axis=0).tolist()
         entropy = self._entropy()
         return UpdateStats(policy_loss, value_loss, entropy, kl, clip_share, explained)
+
+    @torch.no_grad()
+    def _renormalise(self, returns: Array) -> None:
+        """Take in the returns and keep the critic's values what they were.
+
+        PopArt: van Hasselt et al. 2016, "Learning values across many orders of magnitude".
+        """
+        mean, sd = self.normaliser.mean, self.normaliser.sd
+        self.normaliser.update(returns)
+        head = self.critic.layers[-1]
+        scale = torch.from_numpy(sd / self.normaliser.sd).float().to(self.device)
+        shift = (mean - self.normaliser.mean) / self.normaliser.sd
+        head.weight.mul_(scale[:, None])
+        head.bias.mul_(scale).add_(torch.from_numpy(shift).float().to(self.device))
 
     def _targets(self, batch: Batch) -> tuple[Array, Array, Array]:
         """Values, advantages and returns in money: each (period, replication, stream)."""

@@ -158,11 +158,9 @@ class Sampler:
         ]
 
     def _state(self) -> Array:
-        """Scaled global vector of the current epoch: (state, B)."""
-        scaled: Array = (self.horizon.vector[:-1] * self.setup.state_scale[:, None]).astype(
-            np.float32
-        )
-        return scaled
+        """The critic's input at the current epoch: (state, B)."""
+        horizon = self.horizon
+        return self.setup.state(horizon.vector, horizon.engine.path.demand, horizon.t)
 
     def _segment(
         self,

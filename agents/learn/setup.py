@@ -9,12 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.checkpoint.groups import Group, group_agents
+from agents.learn.batch import Array
+from agents.learn.config import TrainConfig
 from twin.engine.ledger import agent_rewards
 from twin.env.act import Codec, codecs
 from twin.env.observe import observation_scale
 from twin.network.world import World
 
-Array = NDArray[np.float32]
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
 
@@ -50,24 +51,55 @@ class Setup:
     groups: tuple[GroupSetup, ...]
     state_scale: Floats  # (state,) of the global vector
     streams: int  # reward streams: one for the team, or one per agent
+    foresight: int  # periods of coming demand that the critic sees
 
     @classmethod
-    def of(cls, world: World, levels: Floats, sharing: str) -> Setup:
-        """Prepare a world, with the static policy's levels and a way of sharing networks."""
+    def of(cls, world: World, levels: Floats, config: TrainConfig) -> Setup:
+        """Prepare a world for training around the static policy's levels."""
         coded = {codec.spec.name: codec for codec in codecs(world, levels)}
         scale = observation_scale(world)
         streams = reward_streams(world, np.zeros((1, len(world.nodes)))).shape[-1]
         agent_stream = {name: i if streams > 1 else 0 for i, name in enumerate(coded)}
         groups = tuple(
             _group(world, group, coded, agent_stream, len(scale))
-            for group in group_agents(tuple(coded.values()), sharing)
+            for group in group_agents(tuple(coded.values()), config.sharing)
         )
-        return cls(world, levels, groups, scale, streams)
+        return cls(world, levels, groups, scale, streams, config.foresight)
 
     @cached_property
     def longer(self) -> World:
-        """The world with one more epoch, so that the state after the time limit can be seen."""
-        return replace(self.world, periods=self.world.periods + 1)
+        """The world with more epochs: the critic sees the state after the time limit, and ahead."""
+        return replace(self.world, periods=self.world.periods + 1 + self.foresight)
+
+    @cached_property
+    def demand_scale(self) -> Floats:
+        """Factor that brings customers' demand to the order of one: (customer, 1)."""
+        return 1.0 / np.maximum(self.world.mean_demand[self.customers], 1.0)[:, None]
+
+    @cached_property
+    def customers(self) -> tuple[Ints, Ints]:
+        """Nodes and products of customers' demand."""
+        specs = self.world.demand_specs
+        nodes, products = [i for i, _, _ in specs], [k for _, k, _ in specs]
+        return np.array(nodes, dtype=np.intp), np.array(products, dtype=np.intp)
+
+    @property
+    def state_size(self) -> int:
+        """Length of the critic's input: scaled global vector, then the demand ahead."""
+        return len(self.state_scale) + self.foresight * len(self.customers[0])
+
+    def state(self, vector: Floats, demand: Floats, t: int) -> Array:
+        """The critic's input at epoch ``t``, from the padded global vector: (state, B).
+
+        ``demand`` (period, node, product, B) is the sample path's. A baseline may know what no
+        action changes (Mao et al. 2019, "Variance Reduction for Reinforcement Learning in
+        Input-Driven Environments"): luck with demand then stays out of the advantages.
+        """
+        ahead = [
+            demand[t + 1 + j][self.customers] * self.demand_scale for j in range(self.foresight)
+        ]
+        parts = [vector[:-1] * self.state_scale[:, None], *ahead]
+        return np.concatenate(parts).astype(np.float32)
 
     @property
     def agents(self) -> int:

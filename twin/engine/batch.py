@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from twin.engine.batch_arrays import WorldArrays
+from twin.engine.batch_arrays import WorldArrays, over_products
 from twin.engine.batch_money import PeriodProfit
+from twin.engine.batch_fleet import put_on_vehicles
 from twin.engine.batch_path import BatchPath, stack_paths
 from twin.engine.batch_pipeline import Pipeline, Returns, plus
-from twin.engine.fleet import vehicles_for
 from twin.engine.ledger import Quantities
 from twin.env.observe import RECENT
 from twin.errors import SimulationError
@@ -25,8 +25,6 @@ from twin.network.world import World
 __all__ = ["BatchEngine", "BatchPath", "stack_paths"]
 
 Floats = NDArray[np.float64]
-TINY = 1e-15
-"""Units; smaller wishes count as none, which keeps every gradient finite."""
 
 
 class BatchEngine:
@@ -201,7 +199,10 @@ class BatchEngine:
         trips, left = 0.0, 0.0
         shipped = self._allocate(self._within_lanes(want))
         if arrays.fleets:
-            shipped, trips, left = self._load(shipped, vehicles, min_load)
+            shipped, trips, left = put_on_vehicles(
+                self.arrays, shipped, vehicles, min_load, self.idle, self.xp
+            )
+            self.idle = self.idle - left
         if arrays.integral:
             shipped = xp.floor(shipped + arrays.slack)
         used = arrays.sent(shipped) * arrays.raw_per_unit
@@ -222,7 +223,7 @@ class BatchEngine:
     def _within_lanes(self, want: Any) -> Any:
         """Scale each lane's wishes down to its capacity, and to the share of it that is open."""
         if self.arrays.lane_capacity is not None:
-            want = want * self._ratio(self.arrays.lane_capacity, _products(want))[:, None]
+            want = want * self.arrays.ratio(self.arrays.lane_capacity, over_products(want))[:, None]
         return want * self.path.lane_open[self.t][:, None] if self.arrays.closable else want
 
     def _allocate(self, want: Any) -> Any:
@@ -234,32 +235,11 @@ class BatchEngine:
         if arrays.all_sole:
             granted = self.xp.minimum(want, stock[arrays.source])
         else:
-            granted = want * self._ratio(stock, arrays.sent(want))[arrays.source]
+            granted = want * self.arrays.ratio(stock, arrays.sent(want))[arrays.source]
         if arrays.make_capacity is not None:
-            ratio = self._ratio(arrays.make_capacity, arrays.sent(_products(granted)))
+            ratio = self.arrays.ratio(arrays.make_capacity, arrays.sent(over_products(granted)))
             granted = granted * ratio[arrays.source][:, None]
         return granted
-
-    def _load(self, ready: Any, vehicles: Any, min_load: Any) -> tuple[Any, Any, Any]:
-        """Put freight on the vehicles that are free; what finds no room stays at the depot."""
-        xp, arrays = self.xp, self.arrays
-        shares, trips, left = [], [], []
-        for f, fleet in enumerate(arrays.fleets):
-            lanes = fleet.lanes
-            load = _products(ready[lanes])
-            allowed = xp.round(vehicles[lanes])
-            leaving = vehicles_for(
-                load, fleet.capacity, allowed, min_load[lanes], self.idle[f], xp, arrays.slack
-            )
-            shares.append(self._ratio(leaving * fleet.capacity, load))
-            trips.append(leaving)
-            left.append(leaving.sum(0))
-        nothing = self._no_trips[:1]
-        share = xp.concatenate([*shares, nothing + 1], 0)[arrays.fleet_place]
-        running = xp.concatenate([*trips, nothing], 0)[arrays.fleet_place]
-        gone = xp.stack(left, 0)
-        self.idle = self.idle - gone
-        return ready * share[:, None], running, gone
 
     def _receive(self, where: Any | None = None) -> None:
         """Put what has arrived on hand, as far as there is room; ``where`` picks replications."""
@@ -278,8 +258,8 @@ class BatchEngine:
 
     def _what_fits(self, dock: Any) -> Any:
         arrays = self.arrays
-        room = self.xp.clip(arrays.storage - _products(self.on_hand), 0, None)
-        ratio = self._ratio(room, arrays.brought(_products(dock)))
+        room = self.xp.clip(arrays.storage - over_products(self.on_hand), 0, None)
+        ratio = self.arrays.ratio(room, arrays.brought(over_products(dock)))
         taken = dock * ratio[arrays.destination][:, None]
         return self.xp.floor(taken + arrays.slack) if arrays.integral else taken
 
@@ -304,10 +284,6 @@ class BatchEngine:
         for past in (self._ordered, self._shipped, self._requests):
             past.pop(self.t - self._memory, None)
 
-    def _ratio(self, have: Any, want: Any) -> Any:
-        """Share of the wishes that can be met, at most 1; no gradient is infinite."""
-        return self.xp.minimum(want, have) / self.xp.clip(want, TINY, None)
-
     def _shipping_levels(self) -> list[Any | None]:
         """Masks of lanes that ship one after the other; one of all unless leads can be zero."""
         one_go = not (self.world.convention.receives_before_shipping and self._shipments.any_zero)
@@ -323,11 +299,6 @@ class BatchEngine:
             ]
         )
         return marks > 0
-
-
-def _products(x: Any) -> Any:
-    """Sum over the product axis."""
-    return x[:, 0] if x.shape[1] == 1 else x.sum(1)
 
 
 def _longest_lag(world: World) -> int:

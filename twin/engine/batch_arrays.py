@@ -14,6 +14,8 @@ from twin.engine.fleet import DUST
 from twin.network.incidence import lane_sum
 from twin.network.world import Prices, World
 
+TINY = 1e-15
+"""Units; smaller wishes count as none."""
 COARSE = 1e-4
 """Rounding slack, relative to a vehicle or in units, where numbers have single precision."""
 
@@ -31,6 +33,7 @@ class FleetArrays:
 class WorldArrays:
     """Constants with room for trailing axes; ``None`` stands for a feature that is not used."""
 
+    xp: Any  # numpy or torch
     source: Any  # (lane,) indices
     destination: Any  # (lane,) indices
     outbound: Any  # (node, lane) 0/1
@@ -59,6 +62,10 @@ class WorldArrays:
         """Cast a world to the kind, dtype and device of the path."""
         return _build(world, path, xp)
 
+    def ratio(self, have: Any, want: Any) -> Any:
+        """Share of the wishes that can be met, at most 1; no gradient is infinite."""
+        return self.xp.minimum(want, have) / self.xp.clip(want, TINY, None)
+
     def sent(self, x: Any) -> Any:
         """Sum lanes (lane, ...) over their sources: (node, ...)."""
         return lane_sum(self.outbound, x)
@@ -66,6 +73,11 @@ class WorldArrays:
     def brought(self, x: Any) -> Any:
         """Sum lanes (lane, ...) over their destinations: (node, ...)."""
         return lane_sum(self.inbound, x)
+
+
+def over_products(x: Any) -> Any:
+    """Sum over the product axis."""
+    return x[:, 0] if x.shape[1] == 1 else x.sum(1)
 
 
 def _build(world: World, path: BatchPath, xp: Any) -> WorldArrays:
@@ -89,6 +101,7 @@ def _build(world: World, path: BatchPath, xp: Any) -> WorldArrays:
     stock = np.broadcast_to(world.initial_stock[..., None], (nodes, *trailing))
     lanes_from = np.bincount(world.source, minlength=nodes)
     return WorldArrays(
+        xp=xp,
         source=index(world.source),
         destination=index(world.destination),
         outbound=real(world.outbound.matrix),

@@ -65,7 +65,7 @@ class PeriodProfit:
 def _unit_profit(world: World, name: str) -> NDArray[np.float64]:
     """Profit of one unit of each item of a flow: (node, items)."""
     nodes, lanes, products, _ = world.shape
-    shapes = dict.fromkeys(FLOWS, (lanes, products))
+    shapes: dict[str, tuple[int, ...]] = dict.fromkeys(FLOWS, (lanes, products))
     shapes |= dict.fromkeys(("on_hand", "sold", "unmet"), (nodes, products))
     shapes["trips"] = (lanes,)
     items = lanes if name == "ordered" else int(np.prod(shapes[name]))
