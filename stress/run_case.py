@@ -21,9 +21,10 @@ from numpy.typing import NDArray
 from stress.catalogue import NEVER, ChannelFault, Window, WorldFault, build_fault
 from stress.invariants import violations
 from stress.results import NOMINAL, CaseResult
+from twin.env.agents import agent_specs
 from twin.env.policy import Policy, RulePolicy
 from twin.env.rules import OrderingRule
-from twin.errors import InvariantError, UsageError
+from twin.errors import BundleError, InvariantError, UsageError
 from twin.exogenous.path import SamplePath, draw_path
 from twin.kpi.service import fill_rate
 from twin.network.world import World, compile_world
@@ -82,9 +83,7 @@ class PolicyRef:
         """A checkpoint, as it is or spoilt on purpose."""
         from agents.checkpoint.bundle import read_bundle_hash
 
-        digest = read_bundle_hash(folder)
-        if sabotage:
-            digest = hashlib.sha256(f"{digest}/{sabotage}".encode()).hexdigest()
+        digest = _spoilt_hash(read_bundle_hash(folder), sabotage)
         return cls(name, "bundle", str(folder), digest, sabotage)
 
 
@@ -270,8 +269,21 @@ def _rule_policy(document: str, ref: PolicyRef) -> Policy:
 
 def _bundle_policy(document: str, ref: PolicyRef) -> Policy:
     from agents.checkpoint.bundle import load_policy
+    from agents.checkpoint.sabotage import sabotaged
 
-    return load_policy(Path(ref.source), _world(document), ref.name)
+    world = _world(document)
+    fleet = load_policy(Path(ref.source), world, ref.name)
+    found = _spoilt_hash(fleet.digest, ref.sabotage)
+    if found != ref.hash:
+        raise BundleError("the checkpoint has changed", ref.source, found[:12], ref.hash[:12])
+    if not ref.sabotage:
+        return fleet
+    return sabotaged(fleet, ref.sabotage, tuple(spec.name for spec in agent_specs(world)))
+
+
+def _spoilt_hash(digest: str, sabotage: str) -> str:
+    """The hash of a checkpoint that may be spoilt on purpose."""
+    return hashlib.sha256(f"{digest}/{sabotage}".encode()).hexdigest() if sabotage else digest
 
 
 POLICY_KINDS: dict[str, Callable[[str, PolicyRef], Policy]] = {

@@ -120,8 +120,13 @@ class Learner:
         for epoch in range(max(self.config.epochs, self.config.critic_epochs)):
             rows = torch.from_numpy(order.permutation(len(data.states)))
             for chosen in rows.tensor_split(self.config.minibatches):
-                if epoch<self.config.critic_epochs: value_loss = self._critic_step(data, chosen, number)
-                policy = self._actor_step(data, chosen, number) if learning and epoch<self.config.epochs else None
+                if epoch < self.config.critic_epochs:
+                    value_loss = self._critic_step(data, chosen, number)
+                policy = (
+                    self._actor_step(data, chosen, number)
+                    if learning and epoch < self.config.epochs
+                    else None
+                )
                 if policy is not None:
                     totals.append((*policy, value_loss))
             learning = learning and totals[-1][1] <= self.config.kl_stop

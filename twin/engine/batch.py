@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twin.engine.batch_arrays import WorldArrays, over_products
-from twin.engine.batch_money import PeriodProfit
 from twin.engine.batch_fleet import put_on_vehicles
+from twin.engine.batch_money import PeriodProfit
 from twin.engine.batch_path import BatchPath, stack_paths
 from twin.engine.batch_pipeline import Pipeline, Returns, plus
 from twin.engine.ledger import Quantities

@@ -1,0 +1,219 @@
+"""Bundles: a trained fleet as an immutable folder.
+
+    weights.safetensors   actors and critic
+    manifest.json         BundleManifest: what it was trained for, and the digest of the weights
+
+Nothing is unpickled, torch is not needed to act, and a changed byte is refused.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import ValidationError
+
+from agents.checkpoint.files import sha256, write_folder
+from agents.checkpoint.groups import Group, Layers, forward
+from twin.env.act import Codec, codecs
+from twin.env.policy import CodecPolicy
+from twin.errors import BundleError
+from twin.network.world import World
+from twin.scenario.quantities import Model
+
+FORMAT = 1
+MANIFEST, WEIGHTS = "manifest.json", "weights.safetensors"
+Arrays = Mapping[str, NDArray[np.float32]]
+
+
+class AgentSpace(Model):
+    """One agent of a bundle."""
+
+    name: str
+    observation: int
+    action: int
+
+
+class BundleManifest(Model):
+    """What a bundle holds and what it fits."""
+
+    format: int
+    algorithm: str
+    scenario: str
+    scenario_digest: str
+    groups: dict[str, tuple[str, ...]]
+    """Agents that share an actor network, by group."""
+    agents: tuple[AgentSpace, ...]
+    form: str
+    range: float
+    levels: dict[str, dict[str, float]]
+    """Order-up-to level that action zero stands for, by node and product."""
+    seed: int
+    agent_steps: int
+    config: dict[str, object]
+    versions: dict[str, str]
+    parent: str = ""
+    """Hash of the bundle that training started from."""
+    weights_sha256: str
+    created: str = ""
+    """UTC, ISO 8601; not part of the bundle's hash."""
+
+
+def save_bundle(folder: Path, manifest: BundleManifest, arrays: Arrays) -> str:
+    """Write a bundle as a whole and return its hash; the digest and the time are filled in."""
+    from safetensors.numpy import save
+
+    weights = save({name: np.ascontiguousarray(a) for name, a in sorted(arrays.items())})
+    now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    sealed = manifest.model_copy(update={"weights_sha256": sha256(weights), "created": now})
+    text = sealed.model_dump_json(indent=2).encode()
+    write_folder(folder, {WEIGHTS: weights, MANIFEST: text})
+    return bundle_hash(sealed)
+
+
+def bundle_hash(manifest: BundleManifest) -> str:
+    """SHA-256 over the manifest without the time of making; it covers the weights' digest."""
+    content = manifest.model_dump(mode="json", exclude={"created"})
+    return sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode())
+
+
+def read_bundle_hash(folder: Path) -> str:
+    """Hash of a bundle's content; raises BundleError when the weights are not the manifest's."""
+    manifest, _ = _read(folder)
+    return bundle_hash(manifest)
+
+
+def read_bundle(folder: Path) -> tuple[BundleManifest, dict[str, NDArray[np.float32]]]:
+    """Manifest and weights of a bundle; raises BundleError when it is damaged."""
+    from safetensors.numpy import load
+
+    manifest, weights = _read(folder)
+    return manifest, load(weights)
+
+
+def _read(folder: Path) -> tuple[BundleManifest, bytes]:
+    try:
+        text, weights = (folder / MANIFEST).read_bytes(), (folder / WEIGHTS).read_bytes()
+        manifest = BundleManifest.model_validate_json(text)
+    except OSError as error:
+        raise BundleError("not a bundle", str(folder), str(error.strerror)) from None
+    except ValidationError as error:
+        raise BundleError(
+            "the manifest is damaged", str(folder / MANIFEST), str(error.errors()[0]["msg"])
+        ) from None
+    if manifest.format != FORMAT:
+        raise BundleError("unknown format", str(folder), str(manifest.format), str(FORMAT))
+    found = sha256(weights)
+    if found != manifest.weights_sha256:
+        raise BundleError(
+            "the weights are not the ones the manifest names",
+            str(folder / WEIGHTS),
+            found[:12],
+            manifest.weights_sha256[:12],
+            "Restore the bundle from the registry, or train again.",
+        )
+    return manifest, weights
+
+
+def spaces_of(found: Mapping[str, Codec]) -> tuple[AgentSpace, ...]:
+    """Spaces of the agents of a world."""
+    return tuple(
+        AgentSpace(name=name, observation=codec.spec.size, action=codec.action_size)
+        for name, codec in found.items()
+    )
+
+
+def levels_by_name(world: World, levels: NDArray[np.float64]) -> dict[str, dict[str, float]]:
+    """Order-up-to levels by node and product."""
+    return {
+        node: {product: float(levels[i, k]) for k, product in enumerate(world.products)}
+        for i, node in enumerate(world.nodes)
+    }
+
+
+def load_policy(folder: Path, world: World, name: str = "fleet") -> FleetPolicy:
+    """The fleet of a bundle as a Policy for a world.
+
+    Raises BundleError when the bundle is damaged or was made for other agents or spaces.
+    """
+    manifest, arrays = read_bundle(folder)
+    action = world.model.agents.action
+    expected = spaces_of({c.spec.name: c for c in codecs(world)})
+    made_for = (manifest.agents, manifest.form, manifest.range, set(manifest.levels))
+    if made_for != (expected, action.form, action.range, set(world.nodes)):
+        raise BundleError(
+            "the bundle was made for another network",
+            str(folder),
+            _spelled(manifest.agents, manifest.form),
+            _spelled(expected, action.form),
+            "Use it with the scenario it was trained for, or train a new one.",
+        )
+    levels = np.array([[manifest.levels[n][p] for p in world.products] for n in world.nodes])
+    return FleetPolicy(name, world, levels, manifest, arrays)
+
+
+def _spelled(agents: tuple[AgentSpace, ...], form: str) -> str:
+    sizes = ", ".join(f"{a.name} {a.observation}->{a.action}" for a in agents)
+    return f"{form}: {sizes}"
+
+
+class FleetPolicy(CodecPolicy):
+    """A trained fleet: the mean action of each agent's actor, each agent on its own column."""
+
+    def __init__(
+        self,
+        name: str,
+        world: World,
+        levels: NDArray[np.float64],
+        manifest: BundleManifest,
+        arrays: Arrays,
+    ) -> None:
+        super().__init__(name, world, levels)
+        self.digest = bundle_hash(manifest)
+        self._actors = {
+            agent: (_group(group, agents, self.codecs), actor_layers(arrays, group))
+            for group, agents in manifest.groups.items()
+            for agent in agents
+        }
+
+    def choose(self, agent: str, inputs: NDArray[np.float32]) -> NDArray[np.float64]:
+        """The mean action of one agent."""
+        group, layers = self._actors[agent]
+        column = group.network_input(agent, inputs)[:, None]
+        size = self.codecs[agent].action_size
+        return forward(layers, column)[:size, 0].astype(np.float64)
+
+
+def _group(name: str, agents: tuple[str, ...], found: Mapping[str, Codec]) -> Group:
+    members = [found[agent] for agent in agents]
+    observation = max(codec.spec.size for codec in members)
+    return Group(name, agents, observation, max(codec.action_size for codec in members))
+
+
+@lru_cache(maxsize=64)
+def _layer_names(group: str, index: int) -> tuple[str, str]:
+    return f"actor/{group}/{index}/weight", f"actor/{group}/{index}/bias"
+
+
+def actor_arrays(group: str, layers: Layers) -> dict[str, NDArray[np.float32]]:
+    """The layers of one actor by name, as a bundle stores them."""
+    named: dict[str, NDArray[np.float32]] = {}
+    for index, pair in enumerate(layers):
+        named.update(zip(_layer_names(group, index), pair, strict=True))
+    return named
+
+
+def actor_layers(arrays: Arrays, group: str) -> Layers:
+    """The layers of one actor of a bundle."""
+    layers: list[tuple[NDArray[np.float32], NDArray[np.float32]]] = []
+    while _layer_names(group, len(layers))[0] in arrays:
+        weight, bias = _layer_names(group, len(layers))
+        layers.append((arrays[weight], arrays[bias]))
+    if not layers:
+        raise BundleError("no actor in the bundle", group)
+    return tuple(layers)

@@ -1,0 +1,169 @@
+"""Checkpoints to resume from: everything that a training run is, between two updates.
+
+checkpoints/update_000125/state.safetensors   weights, optimisers, normaliser, decisions so far
+checkpoints/update_000125/state.json          counters and the configuration
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.numpy import load as load_arrays
+from safetensors.numpy import save as save_arrays
+
+from agents.checkpoint.files import write_folder
+from agents.learn.batch import Weights
+from agents.learn.config import TrainConfig
+from agents.learn.mappo import Learner
+from agents.learn.rollout import Sampler
+from twin.errors import TrainingError
+
+CHECKPOINTS = "checkpoints"
+Arrays = dict[str, np.ndarray[tuple[int, ...], Any]]
+
+
+@dataclass
+class Progress:
+    """Counters of a run and the best actors so far."""
+
+    best: Weights
+    best_cost: float
+    update: int = 0
+    seconds: float = 0.0
+
+
+def save_state(
+    folder: Path, learner: Learner, sampler: Sampler, progress: Progress, config: TrainConfig
+) -> Path:
+    """Write one checkpoint, whole or not at all, and drop the oldest."""
+    arrays = {**_learner_arrays(learner), **_weight_arrays(progress.best)}
+    for k, decision in enumerate(sampler.horizon.decisions):
+        arrays |= {f"decision/{k}/{i}": np.asarray(part) for i, part in enumerate(decision)}
+    counters = {
+        "update": progress.update,
+        "seconds": progress.seconds,
+        "best_cost": progress.best_cost,
+        "horizon": sampler.number,
+        "decided": len(sampler.horizon.decisions),
+        "normaliser_weight": learner.normaliser.weight,
+        "config": config.model_dump(mode="json"),
+    }
+    contiguous = {name: np.ascontiguousarray(a) for name, a in sorted(arrays.items())}
+    target = folder / CHECKPOINTS / f"update_{progress.update:06d}"
+    write_folder(
+        target,
+        {
+            "state.safetensors": save_arrays(contiguous),
+            "state.json": json.dumps(counters, indent=2).encode(),
+        },
+    )
+    for old in _checkpoints(folder)[: -config.keep_checkpoints]:
+        shutil.rmtree(old)
+    return target
+
+
+def load_latest(
+    folder: Path, learner: Learner, sampler: Sampler, config: TrainConfig
+) -> Progress | None:
+    """Put learner and sampler back to the newest checkpoint; None where there is none.
+
+    Raises TrainingError when the checkpoint is damaged or was made with another configuration.
+    """
+    found = _checkpoints(folder)
+    if not found:
+        return None
+    newest = found[-1]
+    try:
+        counters = json.loads((newest / "state.json").read_bytes())
+        arrays: Arrays = load_arrays((newest / "state.safetensors").read_bytes())
+    except (OSError, ValueError, SafetensorError) as error:
+        raise TrainingError("the checkpoint is damaged", str(newest), str(error)) from None
+    if counters["config"] != config.model_dump(mode="json"):
+        raise TrainingError(
+            "the run was started with another configuration",
+            str(newest),
+            fix="Resume with the same options, or start a new run.",
+        )
+    _restore_learner(learner, arrays, counters["normaliser_weight"])
+    decisions = [
+        tuple(arrays[f"decision/{k}/{i}"] for i in range(3)) for k in range(counters["decided"])
+    ]
+    sampler.start_horizon(counters["horizon"], decisions)
+    return Progress(
+        _weights(arrays, learner), counters["best_cost"], counters["update"], counters["seconds"]
+    )
+
+
+def _checkpoints(folder: Path) -> list[Path]:
+    return sorted((folder / CHECKPOINTS).glob("update_[0-9]*"))
+
+
+def _modules(learner: Learner) -> dict[str, torch.nn.Module]:
+    actors = {f"actor{i}": actor for i, actor in enumerate(learner.actors)}
+    return {**actors, "critic": learner.critic}
+
+
+def _adams(learner: Learner) -> dict[str, torch.optim.Adam]:
+    return {"actor": learner.actor_adam, "critic": learner.critic_adam}
+
+
+def _learner_arrays(learner: Learner) -> Arrays:
+    arrays: Arrays = {
+        "normaliser/first": learner.normaliser.first,
+        "normaliser/second": learner.normaliser.second,
+    }
+    for name, module in _modules(learner).items():
+        for key, tensor in module.state_dict().items():
+            arrays[f"module/{name}/{key}"] = tensor.detach().cpu().numpy()
+    for name, adam in _adams(learner).items():
+        for index, state in adam.state_dict()["state"].items():
+            for key, tensor in state.items():
+                arrays[f"adam/{name}/{index}/{key}"] = tensor.detach().cpu().numpy()
+    return arrays
+
+
+def _restore_learner(learner: Learner, arrays: Arrays, weight: float) -> None:
+    learner.normaliser.first = arrays["normaliser/first"]
+    learner.normaliser.second = arrays["normaliser/second"]
+    learner.normaliser.weight = weight
+    for name, module in _modules(learner).items():
+        keys = module.state_dict()
+        module.load_state_dict(
+            {key: torch.from_numpy(arrays[f"module/{name}/{key}"]) for key in keys}
+        )
+    for name, adam in _adams(learner).items():
+        states: dict[int, dict[str, torch.Tensor]] = {}
+        prefix = f"adam/{name}/"
+        for key, array in arrays.items():
+            if key.startswith(prefix):
+                index, what = key.removeprefix(prefix).split("/")
+                states.setdefault(int(index), {})[what] = torch.from_numpy(np.array(array))
+        adam.load_state_dict({**adam.state_dict(), "state": states})
+
+
+def _weight_arrays(best: Weights) -> Arrays:
+    arrays: Arrays = {}
+    for g, (layers, log_std) in enumerate(zip(best.layers, best.log_std, strict=True)):
+        arrays[f"best/{g}/log_std"] = log_std
+        for i, (weight, bias) in enumerate(layers):
+            arrays |= {f"best/{g}/{i}/weight": weight, f"best/{g}/{i}/bias": bias}
+    return arrays
+
+
+def _weights(arrays: Arrays, learner: Learner) -> Weights:
+    layers = tuple(
+        tuple(
+            (arrays[f"best/{g}/{i}/weight"], arrays[f"best/{g}/{i}/bias"])
+            for i in range(len(actor.mean.layers))
+        )
+        for g, actor in enumerate(learner.actors)
+    )
+    log_std = tuple(arrays[f"best/{g}/log_std"] for g in range(len(learner.actors)))
+    return Weights(layers, log_std)

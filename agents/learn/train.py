@@ -1,0 +1,175 @@
+"""Training from the first update to the bundle, resumable at every checkpoint.
+
+A run that was interrupted, even by a kill, and resumed ends with the same weights, bit for bit, as
+one that was not: everything random is a stream keyed by the seed and the number of the update, and
+a checkpoint holds the rest.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from agents.checkpoint.bundle import (
+    FORMAT,
+    BundleManifest,
+    actor_arrays,
+    levels_by_name,
+    save_bundle,
+    spaces_of,
+)
+from agents.learn.batch import Weights
+from agents.learn.config import TrainConfig
+from agents.learn.mappo import Learner, UpdateStats
+from agents.learn.metrics import TrainingRow, append_row, keep_rows
+from agents.learn.rollout import Sampler, Segment, evaluate, evaluation_seeds
+from agents.learn.setup import Setup
+from agents.learn.state import Progress, load_latest, save_state
+from twin.env.act import codecs
+from twin.network.world import World
+
+Floats = NDArray[np.float64]
+Report = Callable[[TrainingRow], None]
+BUNDLE = "bundle"
+
+
+def train(
+    world: World,
+    scenario_name: str,
+    scenario_digest: str,
+    levels: Floats,
+    config: TrainConfig,
+    folder: Path,
+    report: Report | None = None,
+    resume: bool = False,
+) -> Path:
+    """Train a fleet as a correction to the static ``levels`` (node, product); returns the bundle.
+
+    Writes metrics.jsonl, checkpoints/ and bundle/ into ``folder``. On Ctrl-C it writes a checkpoint
+    and lets the interrupt pass. Raises TrainingError when a loss is not a finite number.
+    """
+    torch.set_num_threads(config.threads)
+    run = _Run(world, levels, config, folder)
+    if resume:
+        run.restore()
+    try:
+        while run.progress.update < run.updates:
+            row = run.advance()
+            if report is not None:
+                report(row)
+    except KeyboardInterrupt:
+        run.save()
+        raise
+    run.save()
+    return _write_bundle(run, scenario_name, scenario_digest)
+
+
+class _Run:
+    """The state of a training run between updates."""
+
+    def __init__(self, world: World, levels: Floats, config: TrainConfig, folder: Path) -> None:
+        self.setup = Setup.of(world, levels, config.sharing)
+        self.config = config
+        self.folder = folder
+        self.learner = Learner(
+            self.setup.groups, len(self.setup.state_scale), self.setup.streams, config
+        )
+        self.sampler = Sampler(self.setup, config)
+        per_update = config.replications * config.segment * self.setup.agents
+        self.steps_per_update = per_update
+        self.updates = config.updates or math.ceil(config.agent_steps / per_update)
+        first = self.learner.weights()
+        self.progress = Progress(best=first, best_cost=self.greedy_cost(first))
+
+    def greedy_cost(self, weights: Weights) -> float:
+        """Cost per period without exploration, on the fixed evaluation seeds."""
+        seeds = evaluation_seeds(self.config.eval_seeds)
+        return float(evaluate(self.setup, weights.layers, seeds).mean())
+
+    def restore(self) -> None:
+        """Go on from the newest complete checkpoint, where there is one."""
+        found = load_latest(self.folder, self.learner, self.sampler, self.config)
+        if found is not None:
+            self.progress = found
+            keep_rows(self.folder, found.update)
+
+    def save(self) -> None:
+        """Write a checkpoint."""
+        save_state(self.folder, self.learner, self.sampler, self.progress, self.config)
+
+    def advance(self) -> TrainingRow:
+        """One update: collect, learn, and now and then evaluate and save."""
+        start = time.perf_counter()
+        done = self.progress
+        segment = self.sampler.collect(self.learner.weights(), done.update)
+        share = done.update / self.updates
+        stats = self.learner.update(segment.batch, done.update, share)
+        done.update += 1
+        if done.update % self.config.eval_every == 0 or done.update == self.updates:
+            self._keep_best()
+        done.seconds += time.perf_counter() - start
+        row = self._row(segment, stats)
+        append_row(self.folder, row)
+        if done.update % self.config.checkpoint_every == 0:
+            self.save()
+        return row
+
+    def _keep_best(self) -> None:
+        weights = self.learner.weights()
+        cost = self.greedy_cost(weights)
+        if cost < self.progress.best_cost:
+            self.progress.best, self.progress.best_cost = weights, cost
+
+    def _row(self, segment: Segment, stats: UpdateStats) -> TrainingRow:
+        done = self.progress
+        steps = done.update * self.steps_per_update
+        return TrainingRow(
+            update=done.update,
+            agent_steps=steps,
+            seconds=done.seconds,
+            steps_per_second=steps / done.seconds,
+            cost=segment.cost,
+            baseline_cost=segment.baseline_cost,
+            policy_loss=stats.policy_loss,
+            value_loss=stats.value_loss,
+            entropy=stats.entropy,
+            kl=stats.kl,
+            clip_share=stats.clip_share,
+            explained_variance=stats.explained_variance,
+        )
+
+
+def _write_bundle(run: _Run, scenario_name: str, scenario_digest: str) -> Path:
+    """The bundle of the best actors seen, with the critic as it is now."""
+    world, config = run.setup.world, run.config
+    action = world.model.agents.action
+    groups = {group.group.name: group.group.agents for group in run.setup.groups}
+    arrays = {}
+    for name, layers in zip(groups, run.progress.best.layers, strict=True):
+        arrays.update(actor_arrays(name, layers))
+    for index, (weight, bias) in enumerate(run.learner.critic.arrays()):
+        arrays |= {f"critic/{index}/weight": weight, f"critic/{index}/bias": bias}
+    manifest = BundleManifest(
+        format=FORMAT,
+        algorithm=config.algorithm,
+        scenario=scenario_name,
+        scenario_digest=scenario_digest,
+        groups=groups,
+        agents=spaces_of({c.spec.name: c for c in codecs(world)}),
+        form=action.form,
+        range=action.range,
+        levels=levels_by_name(world, run.setup.levels),
+        seed=config.seed,
+        agent_steps=run.progress.update * run.steps_per_update,
+        config=config.model_dump(mode="json"),
+        versions={"torch": torch.__version__, "numpy": np.__version__},
+        weights_sha256="",
+    )
+    save_bundle(run.folder / BUNDLE, manifest, arrays)
+    return run.folder / BUNDLE
