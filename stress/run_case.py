@@ -83,8 +83,7 @@ class PolicyRef:
         """A checkpoint, as it is or spoilt on purpose."""
         from agents.checkpoint.bundle import read_bundle_hash
 
-        digest = _spoilt_hash(read_bundle_hash(folder), sabotage)
-        return cls(name, "bundle", str(folder), digest, sabotage)
+        return cls(name, "bundle", str(folder), read_bundle_hash(folder), sabotage)
 
 
 @dataclass(frozen=True)
@@ -105,10 +104,11 @@ class Case:
     @cached_property
     def id(self) -> str:
         """Content hash: the same case has the same id in every campaign."""
+        policy = self.policy
         content = [
             CASE_FORMAT,
             self.scenario.digest,
-            [self.policy.name, self.policy.kind, self.policy.hash, self.fallback],
+            [policy.name, policy.kind, policy.hash, policy.sabotage, self.fallback],
             [self.fault, self.severity, self.parameters, self.window.start_d, self.window.end_d],
             self.seed,
         ]
@@ -273,17 +273,12 @@ def _bundle_policy(document: str, ref: PolicyRef) -> Policy:
 
     world = _world(document)
     fleet = load_policy(Path(ref.source), world, ref.name)
-    found = _spoilt_hash(fleet.digest, ref.sabotage)
-    if found != ref.hash:
-        raise BundleError("the checkpoint has changed", ref.source, found[:12], ref.hash[:12])
+    if fleet.digest != ref.hash:
+        found, named = fleet.digest[:12], ref.hash[:12]
+        raise BundleError("the checkpoint has changed", ref.source, found, named)
     if not ref.sabotage:
         return fleet
     return sabotaged(fleet, ref.sabotage, tuple(spec.name for spec in agent_specs(world)))
-
-
-def _spoilt_hash(digest: str, sabotage: str) -> str:
-    """The hash of a checkpoint that may be spoilt on purpose."""
-    return hashlib.sha256(f"{digest}/{sabotage}".encode()).hexdigest() if sabotage else digest
 
 
 POLICY_KINDS: dict[str, Callable[[str, PolicyRef], Policy]] = {

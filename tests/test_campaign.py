@@ -11,6 +11,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from agents.checkpoint.bundle import (
+    BundleManifest,
+    actor_arrays,
+    levels_by_name,
+    save_bundle,
+    spaces_of,
+)
+from agents.checkpoint.groups import group_agents
 from stress import run_case as running
 from stress.campaign import Campaign, CampaignReport, expand, run_campaign
 from stress.catalogue import Window, WorldFault, build_fault
@@ -30,6 +38,7 @@ from stress.store import (
     write_table,
 )
 from twin.engine.ledger import PeriodLedger
+from twin.env.act import codecs
 from twin.env.rules import OrderingRule, default_rule
 from twin.errors import NothingSelectedError, UsageError
 from twin.exogenous.path import draw_path
@@ -221,6 +230,58 @@ def test_a_policy_that_raises_does_not_end_the_campaign(monkeypatch) -> None:
     result = run_case(case(policy=PolicyRef("angry", "angry", "", "")))
     assert isinstance(result, CaseResult)
     assert result.error or result.violations or result.fallbacks == result.decisions
+
+
+def bundle(folder: Path) -> Path:
+    """A checkpoint of one agent group per agent, all of whose weights are zero."""
+    found = {codec.spec.name: codec for codec in codecs(WORLD)}
+    groups = group_agents(tuple(found.values()), "agent")
+    arrays: dict[str, Any] = {}
+    for group in groups:
+        weight = np.zeros((group.action_size, group.input_size), dtype=np.float32)
+        layers = ((weight, np.zeros(group.action_size, dtype=np.float32)),)
+        arrays.update(actor_arrays(group.name, layers))
+    manifest = BundleManifest(
+        format=1,
+        algorithm="none",
+        scenario=SCENARIO.name,
+        scenario_digest=SCENARIO.digest,
+        groups={group.name: group.agents for group in groups},
+        agents=spaces_of(found),
+        form=WORLD.model.agents.action.form,
+        range=WORLD.model.agents.action.range,
+        levels=levels_by_name(WORLD, WORLD.order_up_to),
+        seed=0,
+        agent_steps=0,
+        config={},
+        versions={},
+        weights_sha256="",
+    )
+    save_bundle(folder, manifest, arrays)
+    return folder
+
+
+def test_a_fleet_without_corrections_plays_the_static_policy(tmp_path) -> None:
+    fleet = PolicyRef.of_bundle("fleet", bundle(tmp_path / "bundle"))
+    played = run_case(case(policy=fleet))
+    assert not played.error
+    assert played.ledger_digest == run_case(case()).ledger_digest
+    assert played.policy_hash == fleet.hash
+
+
+def test_a_sabotaged_fleet_is_another_case_and_plays_worse(tmp_path) -> None:
+    folder = bundle(tmp_path / "bundle")
+    sound = case(policy=PolicyRef.of_bundle("fleet", folder))
+    muted = case(policy=PolicyRef.of_bundle("fleet", folder, "muted:replenish:shop"))
+    assert muted.id != sound.id
+    assert run_case(muted).cost > run_case(sound).cost
+    unknown = case(policy=PolicyRef.of_bundle("fleet", folder, "muted:nobody"))
+    assert "unknown sabotage" in run_case(unknown).error
+
+
+def test_a_checkpoint_that_changed_since_the_case_was_made_is_refused(tmp_path) -> None:
+    fleet = PolicyRef.of_bundle("fleet", bundle(tmp_path / "bundle"))
+    assert "has changed" in run_case(case(policy=replace(fleet, hash="0" * 64))).error
 
 
 def test_a_campaign_whose_steady_state_fails_stops_and_says_so(tmp_path) -> None:

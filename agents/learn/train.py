@@ -74,12 +74,10 @@ class _Run:
     """The state of a training run between updates."""
 
     def __init__(self, world: World, levels: Floats, config: TrainConfig, folder: Path) -> None:
-        self.setup = Setup.of(world, levels, config.sharing)
+        self.setup = Setup.of(world, levels, config)
         self.config = config
         self.folder = folder
-        self.learner = Learner(
-            self.setup.groups, len(self.setup.state_scale), self.setup.streams, config
-        )
+        self.learner = Learner(self.setup.groups, self.setup.state_size, self.setup.streams, config)
         self.sampler = Sampler(self.setup, config)
         per_update = config.replications * config.segment * self.setup.agents
         self.steps_per_update = per_update
