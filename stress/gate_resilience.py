@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from stress.evidence import CALM, FLEET, Cell, smallest
+from stress.evidence import BASELINE, CALM, FLEET, Cell, smallest
 from stress.gate_model import ControlRule, MalformedRule, ResilienceRule
 from stress.judging import Bench, Finding, Line, at_most, more_pairs, worst
 from stress.results import NOMINAL, CaseResult, Status
@@ -16,7 +16,13 @@ from stress.wording import counted, listed, number, percent, severity, span
 def judge_resilience(rule: ResilienceRule, bench: Bench) -> list[Finding]:
     """G5, one finding per fault family.
 
-    Points lost at one severity, over the seeds that were run four ways:
+    Against the static baseline, whose decisions need no tools and which therefore loses nothing
+    when tools fail, the fleet must stay within ``max_loss`` of it under the same stress:
+
+        lost = cost ratio of F_stressed to R_stressed - 1
+
+    Against a champion, which is exposed as the fleet is, it must keep its lead. Points lost at one
+    severity, over the seeds that were run four ways:
 
         lost = (mean(F_stressed - F_calm) - mean(R_stressed - R_calm)) / |mean(R_calm)|
 
@@ -90,7 +96,8 @@ def _unseen(family: str, rule: ResilienceRule, bench: Bench) -> str:
 
 def _loss(family: str, level: int, rule: ResilienceRule, bench: Bench) -> _Loss:
     groups = bench.evidence.stressed(bench.reference, (family, level))
-    lost = [group.lost for group in groups]
+    against_static = bench.reference == BASELINE
+    lost = [group.stressed if against_static else group.lost for group in groups]
     seeds = smallest(lost)
     if seeds < rule.minimum_seeds:
         return _Loss(level, "INCONCLUSIVE", seeds)
@@ -101,7 +108,8 @@ def _loss(family: str, level: int, rule: ResilienceRule, bench: Bench) -> _Loss:
     undecided = status == "INCONCLUSIVE"
     advice = more_pairs(lost, interval, rule.max_loss) if undecided else ""
     lead = calm / len(groups)
-    return _Loss(level, status, seeds, interval, (lead, lead - interval.value), advice)
+    left = -interval.value if against_static else lead - interval.value
+    return _Loss(level, status, seeds, interval, (lead, left), advice)
 
 
 def _worst_loss(
@@ -135,12 +143,16 @@ def _worst_loss(
 def _told(loss: _Loss, interval: Interval, family: str, rule: ResilienceRule, bench: Bench) -> str:
     """The worst severity in words."""
     calm, stressed = loss.lead
-    return (
+    around = f"(95 % interval {span(interval.low, interval.high)[:-2]}, "
+    around += f"{counted(interval.n, 'paired seed')})"
+    told = (
         f"Under {family}, worst at {severity(loss.level)}, the fleet's cost advantage over "
-        f"{bench.named(bench.reference)} goes from {percent(calm)} to {percent(stressed)}: "
-        f"{_points(interval.value)} lost (95 % interval {span(interval.low, interval.high)[:-2]}, "
-        f"{counted(interval.n, 'paired seed')}); at most {_points(rule.max_loss)} may be lost"
+        f"{bench.named(bench.reference)} goes from {percent(calm)} to {percent(stressed)}"
     )
+    if bench.reference == BASELINE:
+        return f"{told} {around}; it may cost at most {_points(rule.max_loss)} more"
+    lost = f"{_points(interval.value)} lost {around}"
+    return f"{told}: {lost}; at most {_points(rule.max_loss)} may be lost"
 
 
 def _points(share: float) -> str:

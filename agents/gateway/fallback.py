@@ -14,14 +14,12 @@ from twin.env.rules import OrderingRule
 from twin.network.world import World
 
 Floats = NDArray[np.float64]
-MAX_AGE = 2
-"""Periods a last good answer may be old; beyond it the static rule knows better."""
 
 
 class LastGood:
     """The last good answer of each read of one agent."""
 
-    def __init__(self, reads: int, max_age: int = MAX_AGE) -> None:
+    def __init__(self, reads: int, max_age: int) -> None:
         self._max_age = max_age
         self._kept: list[tuple[int, list[float]] | None] = [None] * reads
 

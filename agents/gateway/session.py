@@ -76,7 +76,7 @@ class GatewaySession:
         tool = WRITE_TOOL[spec.role]
         self._write = Template.of(spec.name, tool, spec.entity, len(spec.reads))
         self._receipt = AnswerCheck.of(tool, spec.entity, write_bounds(spec))
-        self._last_good = LastGood(len(spec.reads))
+        self._last_good = LastGood(len(spec.reads), desk.tools.max_age)
 
     def epoch(self, t: int, close: float) -> Generator[simpy.Event, Any, None]:
         """One epoch, over when the window closes at the latest; leaves its ``turn``."""

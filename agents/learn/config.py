@@ -25,7 +25,7 @@ class TrainConfig(Model):
     """Budget: decisions of single agents; rounded up to whole updates."""
     updates: Count | None = None
     """Budget in updates; replaces ``agent_steps`` where given."""
-    replications: Count = 128
+    replications: Count = 32
     """Networks simulated side by side."""
     segment: Count = 40
     """Periods per update; the networks run on through the horizon from update to update."""
@@ -35,23 +35,23 @@ class TrainConfig(Model):
     """Widths of the actors' tanh layers."""
     critic_hidden: Widths = (64, 64)
     """Widths of the critic's tanh layers."""
-    initial_log_std: float = -1.5
+    initial_log_std: float = -0.7
     """Log of the initial standard deviation of actions; large noise ratchets stock up."""
-    actor_rate: Positive = 1e-3
+    actor_rate: Positive = 3e-3
     """Adam's learning rate for the actors."""
-    critic_rate: Positive = 1e-3
+    critic_rate: Positive = 3e-3
     """Adam's learning rate for the critic."""
-    final_rate_share: Fraction = 1.0
+    final_rate_share: Fraction = 0.2
     """Share of both learning rates that is left at the end of the budget, falling linearly."""
     gamma: Fraction = 0.97
     """Discount per period."""
     lam: Fraction = 0.9
     """Lambda of generalised advantage estimation."""
-    epochs: Count = 4
+    epochs: Count = 8
     """Passes over the data of an update."""
-    critic_epochs: Count = 4
+    critic_epochs: Count = 8
     """Passes of the critic."""
-    minibatches: Count = 4
+    minibatches: Count = 8
     """Gradient steps per pass."""
     clip_range: Positive = 0.2
     """The probability ratio is clipped to 1 +- this."""
@@ -75,7 +75,7 @@ class TrainConfig(Model):
     """Updates between checkpoints to resume from."""
     keep_checkpoints: Count = 2
     """How many of them to keep; the newest win."""
-    threads: Count = 2
+    threads: Count = 1
     """Threads torch may use while training."""
     device: str = "cpu"
     """Torch device of the update; the rollout is numpy."""

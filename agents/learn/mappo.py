@@ -115,24 +115,38 @@ class Learner:
         explained = explained_variance(values, returns)
         data = self._data(batch, advantage, self.normaliser.normalised(returns))
         order = stream(self.config.seed, f"minibatches/{number}")
-        totals: list[tuple[float, ...]] = []
-        learning = True
-        for epoch in range(max(self.config.epochs, self.config.critic_epochs)):
-            rows = torch.from_numpy(order.permutation(len(data.states)))
-            for chosen in rows.tensor_split(self.config.minibatches):
-                if epoch < self.config.critic_epochs:
-                    value_loss = self._critic_step(data, chosen, number)
-                policy = (
-                    self._actor_step(data, chosen, number)
-                    if learning and epoch < self.config.epochs
-                    else None
-                )
-                if policy is not None:
-                    totals.append((*policy, value_loss))
-            learning = learning and totals[-1][1] <= self.config.kl_stop
-        policy_loss, kl, clip_share, value_loss = np.mean(totals, axis=0).tolist()
+        value_loss = self._learn_values(data, order, number)
+        policy_loss, kl, clip_share = self._learn_policies(data, order, number)
         entropy = self._entropy()
         return UpdateStats(policy_loss, value_loss, entropy, kl, clip_share, explained)
+
+    def _learn_values(self, data: _Data, order: np.random.Generator, number: int) -> float:
+        """All gradient steps of the critic; the mean loss."""
+        losses = [
+            self._critic_step(data, rows, number)
+            for _ in range(self.config.critic_epochs)
+            for rows in self._minibatches(data, order)
+        ]
+        return float(np.mean(losses))
+
+    def _learn_policies(
+        self, data: _Data, order: np.random.Generator, number: int
+    ) -> tuple[float, float, float]:
+        """Gradient steps of the actors until the policies have moved far enough; mean figures."""
+        steps: list[tuple[float, float, float]] = []
+        for _ in range(self.config.epochs):
+            steps += [
+                self._actor_step(data, rows, number) for rows in self._minibatches(data, order)
+            ]
+            if steps[-1][1] > self.config.kl_stop:
+                break
+        policy_loss, kl, clip_share = np.mean(steps, axis=0).tolist()
+        return policy_loss, kl, clip_share
+
+    def _minibatches(self, data: _Data, order: np.random.Generator) -> tuple[Tensor, ...]:
+        """Rows of one pass in random order, in equal parts."""
+        rows = torch.from_numpy(order.permutation(len(data.states))).to(self.device)
+        return rows.tensor_split(self.config.minibatches)
 
     @torch.no_grad()
     def _renormalise(self, returns: Array) -> None:
@@ -200,8 +214,8 @@ class Learner:
 
     def _critic_step(self, data: _Data, rows: Tensor, number: int) -> float:
         """One gradient step of the critic."""
-        error = self.critic(data.states[rows])
-        loss = nn.functional.huber_loss(error, data.targets[rows], delta=self.config.huber)
+        values = self.critic(data.states[rows])
+        loss = nn.functional.huber_loss(values, data.targets[rows], delta=self.config.huber)
         self._step(loss, self.critic_adam, "value loss", number)
         return float(loss)
 

@@ -14,11 +14,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
 from safetensors.numpy import load as load_arrays
 from safetensors.numpy import save as save_arrays
 
-from agents.checkpoint.files import write_folder
+from agents.checkpoint.files import sha256, write_folder
 from agents.learn.batch import Weights
 from agents.learn.config import TrainConfig
 from agents.learn.mappo import Learner
@@ -26,6 +25,7 @@ from agents.learn.rollout import Sampler
 from twin.errors import TrainingError
 
 CHECKPOINTS = "checkpoints"
+ARRAYS, COUNTERS = "state.safetensors", "state.json"
 Arrays = dict[str, np.ndarray[tuple[int, ...], Any]]
 
 
@@ -39,13 +39,19 @@ class Progress:
     seconds: float = 0.0
 
 
-def save_state(
-    folder: Path, learner: Learner, sampler: Sampler, progress: Progress, config: TrainConfig
-) -> Path:
-    """Write one checkpoint, whole or not at all, and drop the oldest."""
+@dataclass(frozen=True)
+class State:
+    """A copy of everything a run is between two updates."""
+
+    arrays: Arrays
+    counters: dict[str, Any]
+
+
+def capture(learner: Learner, sampler: Sampler, progress: Progress, config: TrainConfig) -> State:
+    """Copy the state, so that what is written later is not half an update ahead."""
     arrays = {**_learner_arrays(learner), **_weight_arrays(progress.best)}
     for k, decision in enumerate(sampler.horizon.decisions):
-        arrays |= {f"decision/{k}/{i}": np.asarray(part) for i, part in enumerate(decision)}
+        arrays |= {f"decision/{k}/{i}": part for i, part in enumerate(decision)}
     counters = {
         "update": progress.update,
         "seconds": progress.seconds,
@@ -55,16 +61,17 @@ def save_state(
         "normaliser_weight": learner.normaliser.weight,
         "config": config.model_dump(mode="json"),
     }
-    contiguous = {name: np.ascontiguousarray(a) for name, a in sorted(arrays.items())}
-    target = folder / CHECKPOINTS / f"update_{progress.update:06d}"
-    write_folder(
-        target,
-        {
-            "state.safetensors": save_arrays(contiguous),
-            "state.json": json.dumps(counters, indent=2).encode(),
-        },
-    )
-    for old in _checkpoints(folder)[: -config.keep_checkpoints]:
+    return State(arrays, counters)
+
+
+def write_state(folder: Path, state: State, keep: int) -> Path:
+    """Write one checkpoint, whole or not at all, and drop all but the newest ``keep``."""
+    arrays = save_arrays({k: np.ascontiguousarray(a) for k, a in sorted(state.arrays.items())})
+    counters = {**state.counters, "arrays_sha256": sha256(arrays)}
+    target = folder / CHECKPOINTS / f"update_{state.counters['update']:06d}"
+    text = json.dumps(counters, indent=2).encode()
+    write_folder(target, {ARRAYS: arrays, COUNTERS: text})
+    for old in _checkpoints(folder)[:-keep]:
         shutil.rmtree(old)
     return target
 
@@ -80,11 +87,7 @@ def load_latest(
     if not found:
         return None
     newest = found[-1]
-    try:
-        counters = json.loads((newest / "state.json").read_bytes())
-        arrays: Arrays = load_arrays((newest / "state.safetensors").read_bytes())
-    except (OSError, ValueError, SafetensorError) as error:
-        raise TrainingError("the checkpoint is damaged", str(newest), str(error)) from None
+    counters, arrays = _read(newest)
     if counters["config"] != config.model_dump(mode="json"):
         raise TrainingError(
             "the run was started with another configuration",
@@ -99,6 +102,24 @@ def load_latest(
     return Progress(
         _weights(arrays, learner), counters["best_cost"], counters["update"], counters["seconds"]
     )
+
+
+def _read(checkpoint: Path) -> tuple[dict[str, Any], Arrays]:
+    try:
+        counters = json.loads((checkpoint / COUNTERS).read_bytes())
+        data = (checkpoint / ARRAYS).read_bytes()
+        expected = counters["arrays_sha256"]
+    except (OSError, ValueError, KeyError) as error:
+        raise TrainingError("the checkpoint is damaged", str(checkpoint), str(error)) from None
+    if sha256(data) != expected:
+        raise TrainingError(
+            "the checkpoint is damaged",
+            str(checkpoint / ARRAYS),
+            sha256(data)[:12],
+            expected[:12],
+            "Delete it to resume from the one before.",
+        )
+    return counters, load_arrays(data)
 
 
 def _checkpoints(folder: Path) -> list[Path]:
@@ -116,16 +137,16 @@ def _adams(learner: Learner) -> dict[str, torch.optim.Adam]:
 
 def _learner_arrays(learner: Learner) -> Arrays:
     arrays: Arrays = {
-        "normaliser/first": learner.normaliser.first,
-        "normaliser/second": learner.normaliser.second,
+        "normaliser/first": learner.normaliser.first.copy(),
+        "normaliser/second": learner.normaliser.second.copy(),
     }
     for name, module in _modules(learner).items():
         for key, tensor in module.state_dict().items():
-            arrays[f"module/{name}/{key}"] = tensor.detach().cpu().numpy()
+            arrays[f"module/{name}/{key}"] = tensor.detach().cpu().numpy().copy()
     for name, adam in _adams(learner).items():
         for index, state in adam.state_dict()["state"].items():
             for key, tensor in state.items():
-                arrays[f"adam/{name}/{index}/{key}"] = tensor.detach().cpu().numpy()
+                arrays[f"adam/{name}/{index}/{key}"] = tensor.detach().cpu().numpy().copy()
     return arrays
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +31,7 @@ from agents.learn.mappo import Learner, UpdateStats
 from agents.learn.metrics import TrainingRow, append_row, keep_rows
 from agents.learn.rollout import Sampler, Segment, evaluate, evaluation_seeds
 from agents.learn.setup import Setup
-from agents.learn.state import Progress, load_latest, save_state
+from agents.learn.state import Progress, State, capture, load_latest, write_state
 from twin.env.act import codecs
 from twin.network.world import World
 
@@ -52,22 +53,32 @@ def train(
     """Train a fleet as a correction to the static ``levels`` (node, product); returns the bundle.
 
     Writes metrics.jsonl, checkpoints/ and bundle/ into ``folder``. On Ctrl-C it writes a checkpoint
-    and lets the interrupt pass. Raises TrainingError when a loss is not a finite number.
+    of the last whole update and lets the interrupt pass. Raises TrainingError when a loss is not a
+    finite number, or when the checkpoint to resume from is damaged or of another configuration.
     """
-    torch.set_num_threads(config.threads)
-    run = _Run(world, levels, config, folder)
-    if resume:
-        run.restore()
+    with _threads(config.threads):
+        run = _Run(world, levels, config, folder)
+        if resume:
+            run.restore()
+        try:
+            while run.progress.update < run.updates:
+                row = run.advance()
+                if report is not None:
+                    report(row)
+        finally:
+            run.save()
+        return _write_bundle(run, scenario_name, scenario_digest)
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    """Torch with this many threads; more of them only get in each other's way in small networks."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
     try:
-        while run.progress.update < run.updates:
-            row = run.advance()
-            if report is not None:
-                report(row)
-    except KeyboardInterrupt:
-        run.save()
-        raise
-    run.save()
-    return _write_bundle(run, scenario_name, scenario_digest)
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 class _Run:
@@ -84,6 +95,7 @@ class _Run:
         self.updates = config.updates or math.ceil(config.agent_steps / per_update)
         first = self.learner.weights()
         self.progress = Progress(best=first, best_cost=self.greedy_cost(first))
+        self.state = self._capture()
 
     def greedy_cost(self, weights: Weights) -> float:
         """Cost per period without exploration, on the fixed evaluation seeds."""
@@ -95,11 +107,15 @@ class _Run:
         found = load_latest(self.folder, self.learner, self.sampler, self.config)
         if found is not None:
             self.progress = found
+            self.state = self._capture()
             keep_rows(self.folder, found.update)
 
     def save(self) -> None:
-        """Write a checkpoint."""
-        save_state(self.folder, self.learner, self.sampler, self.progress, self.config)
+        """Write a checkpoint of the last whole update."""
+        write_state(self.folder, self.state, self.config.keep_checkpoints)
+
+    def _capture(self) -> State:
+        return capture(self.learner, self.sampler, self.progress, self.config)
 
     def advance(self) -> TrainingRow:
         """One update: collect, learn, and now and then evaluate and save."""
@@ -114,6 +130,7 @@ class _Run:
         done.seconds += time.perf_counter() - start
         row = self._row(segment, stats)
         append_row(self.folder, row)
+        self.state = self._capture()
         if done.update % self.config.checkpoint_every == 0:
             self.save()
         return row

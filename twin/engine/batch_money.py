@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from twin.engine.batch_arrays import WorldArrays
 from twin.engine.batch_path import as_array
-from twin.engine.money import Flows, accounts
+from twin.engine.money import DUST, Flows, accounts
 from twin.network.world import World
 
 LARGEST_TABLE = 400
@@ -46,7 +46,7 @@ class PeriodProfit:
 
     def _flat(self, name: str, flow: Any) -> Any:
         if name == "ordered":
-            return (flow.sum(1) > 0) + 0 * flow[:, 0]
+            return (flow.sum(1) > DUST) + 0 * flow[:, 0]
         return flow.reshape(-1, flow.shape[-1])
 
     def _part_by_part(self, row: Mapping[str, Any]) -> Any:

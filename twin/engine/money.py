@@ -13,6 +13,10 @@ from twin.network.incidence import lane_sum
 from twin.network.world import Prices
 
 
+DUST = 1e-9
+"""Units; a smaller order is a rounding error and costs nothing."""
+
+
 @dataclass(frozen=True)
 class Flows:
     """Quantities of a period that money is paid for; numpy or torch."""
@@ -73,7 +77,7 @@ def accounts(
     """Price the flows; ``outbound`` and ``inbound`` are the (node, lane) matrices of the world."""
     transfer = _per_product(prices.transfer, flows.shipped)
     penalty = flows.unmet + lane_sum(outbound, flows.unfilled)
-    orders = (flows.ordered.sum(1) > 0) * _stretch(prices.order, flows.trips)
+    orders = (flows.ordered.sum(1) > DUST) * _stretch(prices.order, flows.trips)
     transit = _per_product(prices.transit, flows.in_transit)
     making = _stretch(prices.make, flows.sold) * lane_sum(outbound, flows.shipped)
     return Accounts(

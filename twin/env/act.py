@@ -1,13 +1,15 @@
 """From an agent's numbers to orders and bookings, and from observations to network inputs.
 
     role       form                   action                        becomes
-    replenish  base_stock_correction  (product,) in [-2, 2]         order up to level * exp(range a)
+    replenish  base_stock_correction  (product,) in [-2, 2]         order up to level + range a flow
     replenish  order_quantity         (lane x product,) in [0, 1]   order a * max_order
     dispatch   (any)                  (lane,) in [-2, 2]            a > 0: last vehicle waits until
                                                                     a / 2 full; a < 0: at most
                                                                     vehicles * exp(range a) leave
 
-Zero is the static policy's own decision in the correction form.
+Zero is the static policy's own decision in the correction form. ``flow`` is the node's mean flow per
+period: noise on an order-up-to level becomes noise in the order, so a correction is measured in days
+of flow and not in shares of a level that may cover many days.
 """
 
 from __future__ import annotations
@@ -42,6 +44,7 @@ class Codec:
     range: float
     level: Floats  # (product,) order-up-to level that action zero stands for
     share: Floats  # (lane,) of the orders
+    flow: Floats  # (product,) mean flow of the node per period, what a correction is measured in
     max_order: Floats  # (lane x product,)
     vehicles: float
     scale: Floats  # (observation,) factor; zero for the ages, which plain policies do not see
@@ -87,7 +90,8 @@ class Codec:
             return xp.concatenate([allowed, xp.clip(action, 0, None) / BOUND], 0)
         if self._quantities:
             return action * self._column(self.max_order, action, xp)
-        level = self._column(self.level, action, xp) * xp.exp(self.range * action)
+        moved = self._column(self.range * self.flow, action, xp) * action
+        level = self._column(self.level, action, xp) + moved
         return self.split(xp.clip(level - self.spec.position(observation), 0, None), xp)
 
     def split(self, quantity: Any, xp: Any = np) -> Any:
@@ -125,6 +129,7 @@ def _codec(world: World, spec: AgentSpec, levels: Floats, scale: Floats) -> Code
         range=action.range,
         level=levels[spec.index] if replenish else np.zeros(0),
         share=world.share[spec.lanes] if replenish else np.zeros(0),
+        flow=world.throughput[spec.index] if replenish else np.zeros(0),
         max_order=cap.ravel() if replenish else np.zeros(0),
         vehicles=0.0 if replenish else float(world.fleets[spec.index].vehicles),
         scale=np.concatenate([scale[spec.places], np.zeros(len(spec.reads))]),

@@ -38,7 +38,7 @@ class TwinParallelEnv(ParallelEnv):  # type: ignore[misc]  # PettingZoo ships no
     | agent     | action                                                                         |
     |-----------|--------------------------------------------------------------------------------|
     | replenish | ``base_stock_correction``: (product,) in [-2, 2]; order up to                  |
-    |           | level * exp(range * action); zero is the static policy                         |
+    |           | level + range * action * mean flow per period; zero is the static policy       |
     |           | ``order_quantity``: (lane x product,) in [0, 1] of the largest order           |
     | dispatch  | (lane,) in [-2, 2]: above zero the last vehicle waits until action / 2 full,   |
     |           | below zero at most vehicles * exp(range * action) leave                        |

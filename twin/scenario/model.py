@@ -118,9 +118,9 @@ class ActionForm(Model):
     """How an agent's numbers become orders."""
 
     form: Literal["base_stock_correction", "order_quantity"] = "base_stock_correction"
-    """Correct the static order-up-to level by a factor, or state the quantity itself."""
-    range: Annotated[float, Field(gt=0, le=3, strict=True)] = 0.7
-    """base_stock_correction: the level is multiplied by exp(range * action), action in [-2, 2]."""
+    """Correct the static order-up-to level, or state the quantity itself."""
+    range: Annotated[float, Field(gt=0, le=100, strict=True)] = 1.0
+    """Periods of mean flow that action 1 adds to the order-up-to level; actions lie in [-2, 2]."""
     max_order: PositiveAmount | None = None
     """order_quantity: what action 1 stands for; default: lane capacity, else 4 x mean flow."""
 
@@ -163,7 +163,7 @@ class Breaker(Model):
     """Calls before the rate counts."""
     half_open_calls: Annotated[int, Field(ge=1, le=100, strict=True)] = 2
     """Trial calls while half open."""
-    open_for: PositiveDays = 2.0
+    open_for: PositiveDays = 1.5
     """How long an open breaker waits before it lets trial calls through."""
 
 
@@ -197,6 +197,8 @@ class Tools(Model):
     """Time one message takes one way."""
     timeout: PositiveDays = 30 / 86_400
     """How long an attempt waits for its answer."""
+    max_age: Annotated[int, Field(ge=0, le=1000, strict=True)] = 0
+    """Oldest answer an agent may act on, in periods; beyond it the static policy decides."""
     bandwidth: BytesPerSecond = 64e3
     """Shared by all agents, each direction."""
     quota: Annotated[int, Field(ge=1, le=1_000_000, strict=True)] = 600
