@@ -62,6 +62,8 @@ class BundleManifest(Model):
     weights_sha256: str
     created: str = ""
     """UTC, ISO 8601; not part of the bundle's hash."""
+    seal: str = ""
+    """SHA-256 over all other fields: a changed manifest is refused like changed weights."""
 
 
 def save_bundle(folder: Path, manifest: BundleManifest, arrays: Arrays) -> str:
@@ -71,6 +73,7 @@ def save_bundle(folder: Path, manifest: BundleManifest, arrays: Arrays) -> str:
     weights = save({name: np.ascontiguousarray(a) for name, a in sorted(arrays.items())})
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     sealed = manifest.model_copy(update={"weights_sha256": sha256(weights), "created": now})
+    sealed = sealed.model_copy(update={"seal": _digest(sealed, {"seal"})})
     text = sealed.model_dump_json(indent=2).encode()
     write_folder(folder, {WEIGHTS: weights, MANIFEST: text})
     return bundle_hash(sealed)
@@ -78,7 +81,11 @@ def save_bundle(folder: Path, manifest: BundleManifest, arrays: Arrays) -> str:
 
 def bundle_hash(manifest: BundleManifest) -> str:
     """SHA-256 over the manifest without the time of making; it covers the weights' digest."""
-    content = manifest.model_dump(mode="json", exclude={"created"})
+    return _digest(manifest, {"created", "seal"})
+
+
+def _digest(manifest: BundleManifest, without: set[str]) -> str:
+    content = manifest.model_dump(mode="json", exclude=without)
     return sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode())
 
 
@@ -107,17 +114,23 @@ def _read(folder: Path) -> tuple[BundleManifest, bytes]:
             "the manifest is damaged", str(folder / MANIFEST), str(error.errors()[0]["msg"])
         ) from None
     if manifest.format != FORMAT:
-        raise BundleError("unknown format", str(folder), str(manifest.format), str(FORMAT))
-    found = sha256(weights)
-    if found != manifest.weights_sha256:
         raise BundleError(
-            "the weights are not the ones the manifest names",
-            str(folder / WEIGHTS),
-            found[:12],
-            manifest.weights_sha256[:12],
-            "Restore the bundle from the registry, or train again.",
+            "unknown format", str(folder / MANIFEST), str(manifest.format), str(FORMAT)
         )
+    _same("the manifest was changed", folder / MANIFEST, _digest(manifest, {"seal"}), manifest.seal)
+    _same(
+        "the weights are not the ones the manifest names",
+        folder / WEIGHTS,
+        sha256(weights),
+        manifest.weights_sha256,
+    )
     return manifest, weights
+
+
+def _same(what: str, path: Path, found: str, expected: str) -> None:
+    if found != expected:
+        fix = "Restore the bundle from the registry, or train again."
+        raise BundleError(what, str(path), found[:12], expected[:12], fix)
 
 
 def spaces_of(found: Mapping[str, Codec]) -> tuple[AgentSpace, ...]:
@@ -144,22 +157,30 @@ def load_policy(folder: Path, world: World, name: str = "fleet") -> FleetPolicy:
     manifest, arrays = read_bundle(folder)
     action = world.model.agents.action
     expected = spaces_of({c.spec.name: c for c in codecs(world)})
-    made_for = (manifest.agents, manifest.form, manifest.range, set(manifest.levels))
-    if made_for != (expected, action.form, action.range, set(world.nodes)):
+    stocks = {node: set(products) for node, products in manifest.levels.items()}
+    made_for = (manifest.agents, manifest.form, manifest.range, stocks)
+    if made_for != (
+        expected,
+        action.form,
+        action.range,
+        {node: set(world.products) for node in world.nodes},
+    ):
         raise BundleError(
             "the bundle was made for another network",
             str(folder),
-            _spelled(manifest.agents, manifest.form),
-            _spelled(expected, action.form),
+            _spelled(manifest.agents, manifest.form, manifest.range, tuple(manifest.levels)),
+            _spelled(expected, action.form, action.range, world.nodes),
             "Use it with the scenario it was trained for, or train a new one.",
         )
     levels = np.array([[manifest.levels[n][p] for p in world.products] for n in world.nodes])
     return FleetPolicy(name, world, levels, manifest, arrays)
 
 
-def _spelled(agents: tuple[AgentSpace, ...], form: str) -> str:
+def _spelled(
+    agents: tuple[AgentSpace, ...], form: str, width: float, nodes: tuple[str, ...]
+) -> str:
     sizes = ", ".join(f"{a.name} {a.observation}->{a.action}" for a in agents)
-    return f"{form}: {sizes}"
+    return f"{form} of range {width:g}: {sizes}; nodes {', '.join(nodes)}"
 
 
 class FleetPolicy(CodecPolicy):

@@ -210,21 +210,21 @@ class Learner:
         ratio = torch.exp(log_ratio)
         kl = (ratio - 1 - log_ratio).mean()
         clipped = ((ratio - 1).abs() > clip).float().mean()
-        return float(loss), float(kl), float(clipped)
+        return loss.item(), kl.item(), clipped.item()
 
     def _critic_step(self, data: _Data, rows: Tensor, number: int) -> float:
         """One gradient step of the critic."""
         values = self.critic(data.states[rows])
         loss = nn.functional.huber_loss(values, data.targets[rows], delta=self.config.huber)
         self._step(loss, self.critic_adam, "value loss", number)
-        return float(loss)
+        return loss.item()
 
     def _step(self, loss: Tensor, adam: Adam, name: str, number: int) -> None:
         adam.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         parameters = adam.param_groups[0]["params"]
         norm = nn.utils.clip_grad_norm_(parameters, self.config.gradient_norm)
-        for what, value in ((name, float(loss)), (f"gradient of the {name}", float(norm))):
+        for what, value in ((name, loss.item()), (f"gradient of the {name}", norm.item())):
             if not math.isfinite(value):
                 raise TrainingError(
                     f"{what} is not finite", f"update {number}", str(value), "a finite number"
@@ -242,7 +242,7 @@ class Learner:
     def _entropy(self) -> float:
         pairs = zip(self.actors, self.used, strict=True)
         with torch.no_grad():
-            return float(np.mean([float(a.entropy(used)) for a, used in pairs]))
+            return float(np.mean([a.entropy(used).item() for a, used in pairs]))
 
 
 @dataclass(frozen=True)

@@ -31,8 +31,9 @@ from agents.learn.mappo import Learner, UpdateStats
 from agents.learn.metrics import TrainingRow, append_row, keep_rows
 from agents.learn.rollout import Sampler, Segment, evaluate, evaluation_seeds
 from agents.learn.setup import Setup
-from agents.learn.state import Progress, State, capture, load_latest, write_state
+from agents.learn.state import CHECKPOINTS, Progress, State, capture, load_latest, write_state
 from twin.env.act import codecs
+from twin.errors import TrainingError
 from twin.network.world import World
 
 Floats = NDArray[np.float64]
@@ -58,8 +59,7 @@ def train(
     """
     with _threads(config.threads):
         run = _Run(world, levels, config, folder)
-        if resume:
-            run.restore()
+        run.start(resume)
         try:
             while run.progress.update < run.updates:
                 row = run.advance()
@@ -102,13 +102,22 @@ class _Run:
         seeds = evaluation_seeds(self.config.eval_seeds)
         return float(evaluate(self.setup, weights.layers, seeds).mean())
 
-    def restore(self) -> None:
-        """Go on from the newest complete checkpoint, where there is one."""
+    def start(self, resume: bool) -> None:
+        """Go on from the newest checkpoint, or start afresh in a folder without one.
+
+        Raises TrainingError rather than write over the checkpoints of another run.
+        """
+        if not resume and (self.folder / CHECKPOINTS).exists():
+            raise TrainingError(
+                "there is a training run already",
+                str(self.folder),
+                fix="Resume it, or choose another folder.",
+            )
         found = load_latest(self.folder, self.learner, self.sampler, self.config)
         if found is not None:
             self.progress = found
             self.state = self._capture()
-            keep_rows(self.folder, found.update)
+        keep_rows(self.folder, self.progress.update)
 
     def save(self) -> None:
         """Write a checkpoint of the last whole update."""
