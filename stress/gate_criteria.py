@@ -25,7 +25,7 @@ from stress.statistics import (
     cvar_ratio,
     exact_upper_bound,
 )
-from stress.wording import amount, change, change_only, counted, listed, percent
+from stress.wording import amount, change, counted, listed, percent
 
 REQUIRED_DIGESTS = ("gate", "scenario", "artifact")
 SHOWN_DIGITS = 12
@@ -163,7 +163,7 @@ def _compared(
     sentence = f"{_versus(means, interval, reference, bench)}; {asked}"
     if status == "INCONCLUSIVE":
         sentence += f", and this is {more_pairs(groups, interval, threshold)}"
-    return line.measures(status, f"{sentence}.", change_only(interval), interval, threshold)
+    return line.compares(status, f"{sentence}.", interval, threshold)
 
 
 def _versus(means: list[tuple[float, float]], ratio: Interval, reference: str, bench: Bench) -> str:
@@ -206,7 +206,7 @@ def judge_tail(rule: TailRule, bench: Bench) -> Finding:
     )
     if status == "INCONCLUSIVE":
         sentence += ", and the interval reaches beyond that: run more seeds"
-    return line.measures(status, f"{sentence}.", change_only(interval), interval, rule.max_ratio)
+    return line.compares(status, f"{sentence}.", interval, rule.max_ratio)
 
 
 def too_few(line: Line, groups: tuple[Pairs, ...], bench: Bench) -> Finding:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from stress.evidence import BASELINE, CALM, FLEET, Cell, smallest
 from stress.gate_model import ControlRule, MalformedRule, ResilienceRule
 from stress.judging import Bench, Finding, Line, at_most, more_pairs, worst
 from stress.results import NOMINAL, CaseResult, Status
 from stress.statistics import Interval, cost_ratio
-from stress.wording import counted, listed, number, percent, severity, span
+from stress.wording import change, change_parts, counted, listed, number, percent, severity, span
 
 
 def judge_resilience(rule: ResilienceRule, bench: Bench) -> list[Finding]:
@@ -136,23 +136,31 @@ def _worst_loss(
     remarks += [f"{severity(t.level)} had only {counted(t.seeds, 'paired seed')}" for t in thin]
     remarks += [unseen] if unseen else []
     sentence = "; ".join([_told(loss, interval, family, rule, bench), *remarks])
-    figure = f"{_points(interval.value)} at severity {loss.level}"
+    if bench.reference == BASELINE:
+        size, around = change_parts(interval.shifted(1.0))
+        label = f"Cost against the baseline under {family}, severity {loss.level} ({around})"
+        line, figure = replace(line, label=label), size
+    else:
+        figure = f"{_points(interval.value)} at severity {loss.level}"
     return line.measures(status, f"{sentence}.", figure, interval, rule.max_loss)
 
 
 def _told(loss: _Loss, interval: Interval, family: str, rule: ResilienceRule, bench: Bench) -> str:
     """The worst severity in words."""
     calm, stressed = loss.lead
-    around = f"(95 % interval {span(interval.low, interval.high)[:-2]}, "
-    around += f"{counted(interval.n, 'paired seed')})"
-    told = (
-        f"Under {family}, worst at {severity(loss.level)}, the fleet's cost advantage over "
-        f"{bench.named(bench.reference)} goes from {percent(calm)} to {percent(stressed)}"
-    )
+    reference = bench.named(bench.reference)
+    where = f"Under {family}, worst at {severity(loss.level)}, the fleet"
     if bench.reference == BASELINE:
-        return f"{told} {around}; it may cost at most {_points(rule.max_loss)} more"
-    lost = f"{_points(interval.value)} lost {around}"
-    return f"{told}: {lost}; at most {_points(rule.max_loss)} may be lost"
+        return (
+            f"{where} costs {change(interval.shifted(1.0))} than {reference} under the same "
+            f"stress; at most {percent(rule.max_loss)} more is allowed"
+        )
+    return (
+        f"{where}'s cost advantage over {reference} goes from {percent(calm)} to "
+        f"{percent(stressed)}: {_points(interval.value)} lost (95 % interval "
+        f"{span(interval.low, interval.high)[:-2]}, {counted(interval.n, 'paired seed')}); "
+        f"at most {_points(rule.max_loss)} may be lost"
+    )
 
 
 def _points(share: float) -> str:

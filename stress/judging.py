@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from stress.evidence import BASELINE, CHAMPION, Evidence
 from stress.gate_model import GateModel
 from stress.results import Criterion, Figure, Status
 from stress.statistics import Interval, Pairs, Statistic, bootstrap, pairs_needed_after
+from stress.wording import change_parts
 from twin.errors import UsageError
 
 RANK: dict[Status, int] = {"FAIL": 0, "INCONCLUSIVE": 1, "PASS": 2}
@@ -107,6 +108,12 @@ class Line:
             sentence=sentence,
         )
         return Finding(criterion, Figure(label=self.label or self.title, value=figure or status))
+
+    def compares(self, status: Status, sentence: str, ratio: Interval, threshold: float) -> Finding:
+        """A finding about a cost ratio; its figure has the interval in the label."""
+        size, interval = change_parts(ratio)
+        named = replace(self, label=f"{self.label or self.title} ({interval})")
+        return named.measures(status, sentence, size, ratio, threshold)
 
     def measures(
         self, status: Status, sentence: str, figure: str, interval: Interval, threshold: float

@@ -65,7 +65,7 @@ class CaseResult(Model):
     decisions: int = 0
     fallbacks: int = 0
     """Decisions taken by the static policy because the agent could not act."""
-    labels: dict[str, int] = {}
+    labels: dict[str, int] = Field(default={})
     """Failed attempts by label."""
     fired: int = 0
     """How often the fault struck."""
@@ -155,16 +155,16 @@ class Manifest(Model):
     overrides: tuple[str, ...] = ()
     seed: int
     command: str
-    versions: dict[str, str] = {}
+    versions: dict[str, str] = Field(default={})
     commit: str = ""
     started: str = ""
     """UTC, ISO 8601."""
     machine: str = ""
-    stages: dict[str, float] = {}
+    stages: dict[str, float] = Field(default={})
     """Wall seconds of each stage."""
     currency: str = "EUR"
     periods: int
-    baseline: dict[str, float] = {}
+    baseline: dict[str, float] = Field(default={})
     """Tuned order-up-to level by node (and product, as ``node/product``)."""
     contenders: tuple[Contender, ...] = ()
     bundle: str = ""

@@ -50,16 +50,17 @@ def span(low: float, high: float) -> str:
 
 def change(ratio: Interval, less: str = "less", more: str = "more") -> str:
     """A ratio as a change: ``26 % less (95 % interval 24 to 28 %, 40 paired seeds)``."""
-    return f"{change_only(ratio, less, more)[:-1]}, {counted(ratio.n, 'paired seed')})"
+    size, interval = change_parts(ratio, less, more)
+    return f"{size} ({interval}, {counted(ratio.n, 'paired seed')})"
 
 
-def change_only(ratio: Interval, less: str = "less", more: str = "more") -> str:
-    """The same without the number of seeds."""
+def change_parts(ratio: Interval, less: str = "less", more: str = "more") -> tuple[str, str]:
+    """The size of a change and its interval: ``26 % less`` and ``95 % interval 24 to 28 %``."""
     if ratio.value <= 1:
         size, low, high, word = 1 - ratio.value, 1 - ratio.high, 1 - ratio.low, less
     else:
         size, low, high, word = ratio.value - 1, ratio.low - 1, ratio.high - 1, more
-    return f"{percent(size)} {word} (95 % interval {span(low, high)})"
+    return f"{percent(size)} {word}", f"95 % interval {span(low, high)}"
 
 
 def counted(n: int, thing: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +82,7 @@ def saved(folder: Path, world: World, seed: int = 0, parent: str = "") -> str:
         sizes = (group.input_size, 8, group.action_size)
         layers = tuple(
             (rng.standard_normal((b, a)).astype("f4") / 3, rng.standard_normal(b).astype("f4") / 3)
-            for a, b in zip(sizes, sizes[1:], strict=False)
+            for a, b in pairwise(sizes)
         )
         arrays.update(actor_arrays(group.name, layers))
     manifest = BundleManifest(

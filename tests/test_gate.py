@@ -106,8 +106,9 @@ def test_a_fleet_that_is_cheaper_and_robust_passes_every_criterion() -> None:
         "G6/amplification", "G6/spend", "G7", "G9",
     ]  # fmt: skip
     saving, stress, safety = verdict.figures
-    assert saving.label == "Cost against the tuned static policy"
-    assert stress.label.startswith("Worst loss under ")
+    assert saving.label.startswith("Cost against the tuned static policy (95 % interval")
+    assert saving.value == "25 % less"
+    assert stress.label.startswith("Cost against the baseline under ")
     assert safety.value == "0 of 340"
 
 
@@ -152,7 +153,7 @@ def test_a_sabotaged_fleet_fails_and_the_verdict_names_the_baseline_gate() -> No
     verdict = verdict_of(campaign(fleet=1.2))
     assert verdict.status == "FAIL"
     assert "G3" in [c.gate for c in verdict.failed]
-    assert verdict.figures[0].label == "Cost against the tuned static policy"
+    assert verdict.figures[0].label.startswith("Cost against the tuned static policy")
     assert "% more (95 % interval" in verdict.figures[0].value
 
 
@@ -284,24 +285,39 @@ def test_a_better_mean_with_a_heavier_tail_fails_the_tail_only() -> None:
     assert criterion(verdict, "G4").status == "FAIL"
 
 
-def test_a_lead_that_shrinks_under_one_fault_fails_that_family() -> None:
-    cases = [
-        c.model_copy(update={"cost": c.cost + 8})
+def dearer_when_late(cases: Sequence[CaseResult], by: float) -> list[CaseResult]:
+    """The fleet costs more under moderate latency."""
+    return [
+        c.model_copy(update={"cost": c.cost + by})
         if (c.policy, c.fault, c.severity) == ("fleet", "channel.latency", 3)
         else c
-        for c in campaign()
+        for c in cases
     ]
-    verdict = verdict_of(cases)
+
+
+def test_a_fleet_that_costs_more_than_the_baseline_under_one_fault_fails_that_family() -> None:
+    assert verdict_of(dearer_when_late(campaign(), 12)).status == "PASS"
+    verdict = verdict_of(dearer_when_late(campaign(), 30))
+    assert [c.gate for c in verdict.failed] == ["G5/channel.latency"]
+    found = criterion(verdict, "G5/channel.latency")
+    assert found.value == pytest.approx(0.12, abs=0.03)
+    assert verdict.figures[0].label.startswith("Cost against the baseline under channel.latency")
+
+
+def test_a_lead_over_the_champion_that_shrinks_under_one_fault_fails_that_family() -> None:
+    cases = [*dearer_when_late(campaign(), 8), *episodes("champion", 0.8)]
+    verdict = verdict_of(cases, champion="3")
     found = criterion(verdict, "G5/channel.latency")
     assert found.status == "FAIL"
-    assert found.value == pytest.approx(0.1, abs=0.02)
+    assert found.value == pytest.approx(8 / 64, abs=0.02)
     assert "worst at severity 3 (moderate)" in found.sentence
     assert [c.gate for c in verdict.failed] == ["G5/channel.latency"]
     assert verdict.figures[0].label == "Worst loss under channel.latency"
 
 
 def test_what_a_fault_costs_everybody_is_no_loss_of_the_fleet() -> None:
-    found = criterion(verdict_of(campaign()), "G5/world.outage")
+    cases = [*campaign(), *episodes("champion", 0.8)]
+    found = criterion(verdict_of(cases, champion="3"), "G5/world.outage")
     assert found.value == pytest.approx(0.0, abs=1e-12)
 
 

@@ -184,7 +184,7 @@ def bandit(setup: Setup, learner: Learner, update: int) -> Batch:
     groups, distance = [], np.zeros((periods, replications), dtype=np.float32)
     weights = learner.weights()
     for group, layers, log_std in zip(setup.groups, weights.layers, weights.log_std, strict=True):
-        agents, actions = group.used.shape
+        agents = len(group.used)
         inputs = np.zeros((periods, replications, agents, group.group.input_size), np.float32)
         inputs[..., np.arange(agents), group.group.observation_size + np.arange(agents)] = 1.0
         mean = forward(layers, inputs.swapaxes(-1, -2)).swapaxes(-1, -2)
@@ -284,7 +284,7 @@ def test_greedy_evaluation_costs_what_the_event_engine_says(tmp_path: Path) -> N
     bundle = trained(tmp_path)
     manifest, _ = read_bundle(bundle)
     assert manifest.scenario == "tiny"
-    setup, learner = prepared()
+    setup, _ = prepared()
     policy = load_policy(bundle, world)
     layers = [policy._actors[group.group.agents[0]][1] for group in setup.groups]
     found = evaluate(setup, layers, range(5, 8))

@@ -46,8 +46,10 @@ class ValueNormaliser:
     def __init__(self, streams: int, memory: float) -> None:
         self.memory = memory
         self.weight = 0.0
-        self.first = np.zeros(streams)  # (stream,) running sum of means
-        self.second = np.zeros(streams)  # (stream,) running sum of mean squares
+        self.first: NDArray[np.float64] = np.zeros(streams)  # (stream,) running sum of means
+        self.second: NDArray[np.float64] = np.zeros(
+            streams
+        )  # (stream,) running sum of mean squares
 
     @property
     def mean(self) -> NDArray[np.float64]:
@@ -156,7 +158,7 @@ class Learner:
         """
         mean, sd = self.normaliser.mean, self.normaliser.sd
         self.normaliser.update(returns)
-        head = self.critic.layers[-1]
+        head = self.critic.linear[-1]
         scale = torch.from_numpy(sd / self.normaliser.sd).float().to(self.device)
         shift = (mean - self.normaliser.mean) / self.normaliser.sd
         head.weight.mul_(scale[:, None])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
+from typing import cast
 
 import numpy as np
 import torch
@@ -30,12 +32,17 @@ class Mlp(nn.Module):
         last = len(sizes) - 2
         self.layers = nn.ModuleList(
             _linear(size_in, size_out, head_gain if i == last else HIDDEN_GAIN, generator)
-            for i, (size_in, size_out) in enumerate(zip(sizes, sizes[1:], strict=False))
+            for i, (size_in, size_out) in enumerate(pairwise(sizes))
         )
+
+    @property
+    def linear(self) -> tuple[nn.Linear, ...]:
+        """The layers, first to last."""
+        return tuple(cast(nn.Linear, layer) for layer in self.layers)
 
     def forward(self, rows: Tensor) -> Tensor:
         """Output of the network."""
-        *hidden, head = self.layers
+        *hidden, head = self.linear
         for layer in hidden:
             rows = torch.tanh(layer(rows))
         out: Tensor = head(rows)
@@ -43,7 +50,7 @@ class Mlp(nn.Module):
 
     def arrays(self) -> Layers:
         """The weights as numpy copies, for the rollout and for bundles."""
-        return tuple((_array(layer.weight), _array(layer.bias)) for layer in self.layers)
+        return tuple((_array(layer.weight), _array(layer.bias)) for layer in self.linear)
 
 
 class Actor(nn.Module):
@@ -57,7 +64,7 @@ class Actor(nn.Module):
         generator = stream(config.seed, f"initial weights/actor/{group.name}")
         self.mean = Mlp(sizes, ACTOR_HEAD_GAIN, generator)
         with torch.no_grad():
-            self.mean.layers[-1].bias.copy_(torch.from_numpy(start))
+            self.mean.linear[-1].bias.copy_(torch.from_numpy(start))
         log_std = torch.full((agents, group.action_size), config.initial_log_std)
         self.log_std = nn.Parameter(log_std)  # (agent, action)
 
@@ -67,7 +74,8 @@ class Actor(nn.Module):
         ``used`` (agent, action) is one where an agent has that action and zero where it is padding.
         """
         noise = (actions - self.mean(inputs)) * torch.exp(-self.log_std)
-        return -((0.5 * noise**2 + self.log_std + 0.5 * math.log(2 * math.pi)) * used).sum(-1)
+        density: Tensor = (0.5 * noise**2 + self.log_std + 0.5 * math.log(2 * math.pi)) * used
+        return -density.sum(-1)
 
     def entropy(self, used: Tensor) -> Tensor:
         """Mean entropy of an agent's action distribution."""
@@ -83,7 +91,7 @@ def make_critic(state_size: int, streams: int, config: TrainConfig) -> Mlp:
 
 def _linear(size_in: int, size_out: int, gain: float, generator: np.random.Generator) -> nn.Linear:
     """An orthogonal layer with zero bias, drawn without torch's global random state."""
-    layer: nn.Linear = nn.utils.skip_init(nn.Linear, size_in, size_out)
+    layer: nn.Linear = nn.utils.skip_init(nn.Linear, size_in, size_out)  # type: ignore[no-untyped-call]
     weight = gain * orthogonal(size_out, size_in, generator)
     with torch.no_grad():
         layer.weight.copy_(torch.from_numpy(weight))

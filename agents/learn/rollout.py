@@ -196,9 +196,11 @@ def _explore(
 ) -> tuple[Array, Array, Array]:
     """Inputs (agent, in, B), actions (agent, action, B), log probability (agent, B)."""
     inputs = group.inputs(vector)
-    actions = forward(layers, inputs) + np.exp(log_std)[..., None] * noise
+    std: Array = np.exp(log_std)
+    actions = forward(layers, inputs) + std[..., None] * noise
     density = (0.5 * noise**2 + log_std[..., None] + HALF_LOG_2PI) * group.used[..., None]
-    return inputs, actions, -density.sum(axis=1)
+    log_probability: Array = -density.sum(axis=1)
+    return inputs, actions, log_probability
 
 
 def _columns_last(states: list[Array]) -> Array:

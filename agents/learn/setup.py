@@ -74,7 +74,9 @@ class Setup:
     @cached_property
     def demand_scale(self) -> Floats:
         """Factor that brings customers' demand to the order of one: (customer, 1)."""
-        return 1.0 / np.maximum(self.world.mean_demand[self.customers], 1.0)[:, None]
+        mean = np.maximum(self.world.mean_demand[self.customers], 1.0)
+        scale: Floats = 1.0 / mean[:, None]
+        return scale
 
     @cached_property
     def customers(self) -> tuple[Ints, Ints]:
@@ -110,7 +112,8 @@ class Setup:
 def reward_streams(world: World, profit: Floats) -> Floats:
     """Rewards from the nodes' profit (..., node): one team stream, or one per agent."""
     if world.model.agents.reward == "team":
-        return profit.sum(axis=-1, keepdims=True)
+        team: Floats = profit.sum(axis=-1, keepdims=True)
+        return team
     return agent_rewards(world, profit)
 
 

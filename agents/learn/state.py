@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors.numpy import load as load_arrays
 from safetensors.numpy import save as save_arrays
 
@@ -26,7 +27,7 @@ from twin.errors import TrainingError
 
 CHECKPOINTS = "checkpoints"
 ARRAYS, COUNTERS = "state.safetensors", "state.json"
-Arrays = dict[str, np.ndarray[tuple[int, ...], Any]]
+Arrays = dict[str, NDArray[Any]]
 
 
 @dataclass
@@ -96,7 +97,8 @@ def load_latest(
         )
     _restore_learner(learner, arrays, counters["normaliser_weight"])
     decisions = [
-        tuple(arrays[f"decision/{k}/{i}"] for i in range(3)) for k in range(counters["decided"])
+        (arrays[f"decision/{k}/0"], arrays[f"decision/{k}/1"], arrays[f"decision/{k}/2"])
+        for k in range(counters["decided"])
     ]
     sampler.start_horizon(counters["horizon"], decisions)
     return Progress(
