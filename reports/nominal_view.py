@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reports.figures import (
     Axis,
@@ -85,6 +85,11 @@ def contest_view(manifest: Manifest) -> ContestView | None:
     dots = tuple(_dot(c, scale, money) for c in found)
     chart = DotChart(dots, scale, scale.at(baseline.cost) if baseline else None)
     rows = tuple(_contender(c, money, baseline) for c in found)
+    # Sorted by cost within a rank: the first that is neither fleet, baseline nor champion.
+    best = next((i for i, c in enumerate(found) if role(c.name) == "other"), None)
+    if best is not None:
+        named = f"{rows[best].name} (strongest heuristic)"
+        rows = (*rows[:best], replace(rows[best], name=named), *rows[best + 1 :])
     summary = "; ".join(f"{row.name} {row.cost} ({row.interval})" for row in rows)
     return ContestView(chart, rows, manifest.currency, summary)
 

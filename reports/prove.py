@@ -17,7 +17,7 @@ from agents.runs import RunFolder, create_run, unfinished_run
 from agents.stages import STATIC, train_stage, tune_stage
 from reports.render import render_report
 from stress.pipeline import judge_stage, stress_stage, write_manifest
-from stress.promote import promote_run
+from stress.promote import promote_run, record_refused
 from stress.results import Verdict
 from stress.trial import Terms, Trial, read_terms, seal_artifact, with_champion
 from twin.network.world import World, compile_world
@@ -103,8 +103,10 @@ def _trained(
 
 
 def _promoted(plan: Plan, trial: Trial, verdict: Verdict, display: Progress) -> str:
-    """Promote what passed; a refused fleet stays where it is."""
-    if verdict.status != "PASS" or trial.sabotage:
+    """Promote what passed; what is refused is logged and goes no further."""
+    with stage(display, "promote") as line, trial.folder.timed("promote"):
+        if verdict.status == "PASS" and not trial.sabotage:
+            return promote_run(trial.folder, Registry(plan.registry)).version
+        record_refused(trial.folder, Registry(plan.registry))
+        line(1.0, "refused")
         return ""
-    with stage(display, "promote"), trial.folder.timed("promote"):
-        return promote_run(trial.folder, Registry(plan.registry)).version

@@ -14,6 +14,8 @@ from rich.progress import Progress
 
 from agents.checkpoint.bundle import load_policy, read_bundle_hash
 from agents.credit.leave_one_out import leave_one_out
+from agents.gateway.episode import run_through_tools
+from agents.trace import write_traces
 from stress.campaign import Campaign, CampaignReport, run_campaign
 from stress.contenders import compare
 from stress.gate import Provenance, gate_digest, judge
@@ -34,6 +36,7 @@ from twin.env.agents import agent_specs
 from twin.env.policy import Policy
 from twin.env.rules import OrderingRule
 from twin.errors import NothingSelectedError
+from twin.exogenous.path import draw_path
 from twin.progress import stage
 
 SCREEN_SEEDS = 16
@@ -104,8 +107,19 @@ def judge_stage(trial: Trial, display: Progress) -> Verdict:
         seed = trial.terms.suite.first_seed
         playback = play_back(trial.world, shown, seed)
         trial.folder.write_json("playback.json", playback.model_dump_json())
+        _trace(trial, fleet, seed)
         write_manifest(trial, contenders)
     return verdict
+
+
+def _trace(trial: Trial, fleet: Policy, seed: int) -> None:
+    """Write the trace of every decision of one undisturbed episode behind the tools."""
+    outcome = run_through_tools(
+        trial.world, draw_path(trial.world, seed), fleet, trial.static, seed, trace=True
+    )
+    folder = trial.folder.path / "traces"
+    folder.mkdir(exist_ok=True)
+    write_traces(folder / f"fleet-seed{seed}.parquet", outcome.trace)
 
 
 def _contenders(trial: Trial, fleet: Policy) -> dict[str, OrderingRule | Policy]:

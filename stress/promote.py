@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from agents.checkpoint.bundle import read_bundle_hash
 from agents.checkpoint.registry import ChampionRecord, Registry
+from agents.learn.metrics import read_rows
 from agents.runs import RunFolder
 from stress.results import Manifest, Verdict
 from stress.trial import sealed_artifact
@@ -31,11 +33,18 @@ def promote_run(folder: RunFolder, registry: Registry, reason: str = "") -> Cham
         folder.record.run,
         tags={"verdict": verdict.status, "gate": verdict.gate_hash},
         params=_params(folder, manifest),
-        metrics=_metrics(verdict, manifest),
+        metrics=_metrics(folder, verdict, manifest),
     )
     _same("checkpoint", folder, read_bundle_hash(record.bundle), judged)
     why = reason or f"PASS by {verdict.gate_file}"
     return registry.set_champion(record.model, record.version, verdict.champion, why)
+
+
+def record_refused(folder: RunFolder, registry: Registry) -> None:
+    """Log a judged run that is not promoted, so that failures can be compared too."""
+    verdict, manifest = _judgement(folder.path)
+    params = {**_params(folder, manifest), "verdict": verdict.status}
+    registry.log_run(folder.record.run, params, _metrics(folder, verdict, manifest))
 
 
 def _judgement(path: Path) -> tuple[Verdict, Manifest]:
@@ -90,7 +99,14 @@ def _params(folder: RunFolder, manifest: Manifest) -> dict[str, object]:
     }
 
 
-def _metrics(verdict: Verdict, manifest: Manifest) -> dict[str, float]:
-    costs = {f"cost/{contender.name}": contender.cost for contender in manifest.contenders}
-    judged = {f"gate/{c.gate}": c.value for c in verdict.criteria}
-    return costs | {name: value for name, value in judged.items() if value is not None}
+def _metrics(
+    folder: RunFolder, verdict: Verdict, manifest: Manifest
+) -> dict[str, float | Sequence[float]]:
+    """What the run is compared by, and the curves of its training, one number per update."""
+    found: dict[str, float | Sequence[float]] = {
+        f"cost/{contender.name}": contender.cost for contender in manifest.contenders
+    }
+    found |= {f"gate/{c.gate}": c.value for c in verdict.criteria if c.value is not None}
+    rows = [row.model_dump() for row in read_rows(folder.path)]
+    names = [name for name in (rows[0] if rows else ()) if name != "update"]
+    return found | {f"training/{name}": [float(row[name]) for row in rows] for name in names}

@@ -232,7 +232,9 @@ def test_orders_that_come_after_the_window_count_for_the_next_epoch():
     assert outcome.violations == ()
 
 
-def test_an_answer_to_an_earlier_attempt_of_the_same_call_is_accepted(world):
+def test_an_answer_to_an_earlier_attempt_of_the_same_call_is_accepted():
+    world = compiled(QUICKSTART, SHORT, "tools.timeout=30 s")
+
     class SlowFirst(Layer):
         def delay(self, transit, delay_d):
             first = transit.call.endswith("/0/0") and transit.attempt == 1
@@ -248,8 +250,14 @@ def test_an_answer_to_an_earlier_attempt_of_the_same_call_is_accepted(world):
     assert (outcome.fallbacks, outcome.late) == (0, 0)
 
 
+def test_agents_do_not_act_on_stale_answers_unless_the_scenario_says_so():
+    world = compiled(QUICKSTART, SHORT, *PATIENT, "tools.retries.attempts=1", "tools.max_age=0")
+    outcome = through_tools(world, layers=[Drop("demand.read")])
+    assert outcome.fallbacks == len(world.ordering_nodes) * world.periods
+
+
 def test_a_missing_answer_is_bridged_by_the_last_good_one_and_its_age():
-    world = compiled(QUICKSTART, SHORT, *PATIENT, "tools.retries.attempts=1")
+    world = compiled(QUICKSTART, SHORT, *PATIENT, "tools.retries.attempts=1", "tools.max_age=2")
 
     class Outage(Layer):
         def answer(self, transit, body):
@@ -271,7 +279,7 @@ def test_a_missing_answer_is_bridged_by_the_last_good_one_and_its_age():
 
 
 def test_the_age_of_an_answer_is_part_of_the_observation():
-    world = compiled(QUICKSTART, SHORT, *PATIENT, "tools.retries.attempts=1")
+    world = compiled(QUICKSTART, SHORT, *PATIENT, "tools.retries.attempts=1", "tools.max_age=2")
     policy = ChosenPolicy(world)
 
     class Outage(Layer):

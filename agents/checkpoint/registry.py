@@ -28,7 +28,7 @@ from agents.checkpoint.promotions import (
     reading,
     reign,
 )
-from agents.checkpoint.tracking import Tracking
+from agents.checkpoint.tracking import Metrics, Tracking
 from twin.errors import RegistryError
 from twin.scenario.findings import did_you_mean
 
@@ -71,7 +71,7 @@ class Registry:
         run: str = "",
         tags: Mapping[str, str] | None = None,
         params: Mapping[str, object] | None = None,
-        metrics: Mapping[str, float] | None = None,
+        metrics: Metrics | None = None,
     ) -> ChampionRecord:
         """Copy a checkpoint into the registry as the next version; it is not champion yet.
 
@@ -133,7 +133,7 @@ class Registry:
             version = _known(ledger, model, target)
             return self._crown(ledger, "rollback", version, stack[-1], reason)
 
-    def log_run(self, name: str, params: Mapping[str, object], metrics: Mapping[str, float]) -> str:
+    def log_run(self, name: str, params: Mapping[str, object], metrics: Metrics) -> str:
         """Record a run that registers nothing (one that failed its gate); returns its id."""
         with changing(self._ledger, name):
             return self._tracking.log_run(name, params, metrics)

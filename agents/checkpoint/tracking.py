@@ -8,8 +8,9 @@ from __future__ import annotations
 import logging
 import os
 import re
+import time
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,10 @@ from twin.errors import RegistryError
 ALIAS = "champion"
 EXPERIMENT = "logistics-twin"
 INSTALL = "pip install 'mlflow-skinny>=3' 'sqlalchemy>=2' 'alembic>=1.13'"
+Metrics = Mapping[str, float | Sequence[float]]
+"""A number, or a curve: one number per step."""
+BATCH = 1_000
+"""Most numbers that MLflow takes at once."""
 MAX_TEXT = 5_000
 """Most characters of a tag or a parameter that MLflow's tables hold."""
 QUIET_LOGGERS = ("mlflow", "alembic", "sqlalchemy")
@@ -36,14 +41,15 @@ class Tracking:
         self.folder = folder
         self._client: Any = None
 
-    def log_run(self, name: str, params: Mapping[str, object], metrics: Mapping[str, float]) -> str:
+    def log_run(self, name: str, params: Mapping[str, object], metrics: Metrics) -> str:
         """Record one finished run; returns its MLflow id."""
         with self._quietly() as client:
             run = client.create_run(self._experiment(client), run_name=name).info.run_id
             for key, value in params.items():
                 client.log_param(run, _key(key), str(value)[:MAX_TEXT])
-            for key, number in metrics.items():
-                client.log_metric(run, _key(key), float(number))
+            points = _points(metrics)
+            for first in range(0, len(points), BATCH):
+                client.log_batch(run, metrics=points[first : first + BATCH])
             client.set_terminated(run)
             return str(run)
 
@@ -101,6 +107,18 @@ def _open(folder: Path) -> Any:
     store = URL.create("sqlite", database=str((folder / "mlflow.db").resolve()))
     address = store.render_as_string(hide_password=False)
     return MlflowClient(tracking_uri=address, registry_uri=address)
+
+
+def _points(metrics: Metrics) -> list[Any]:
+    """Every number of every metric as MLflow's Metric; a curve counts its steps from zero."""
+    from mlflow.entities import Metric
+
+    at = int(time.time() * 1000)
+    return [
+        Metric(_key(name), float(number), at, step)
+        for name, value in metrics.items()
+        for step, number in enumerate(value if isinstance(value, Sequence) else (value,))
+    ]
 
 
 def _ensure_model(client: Any, model: str) -> None:

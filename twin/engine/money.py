@@ -12,7 +12,6 @@ from typing import Any
 from twin.network.incidence import lane_sum
 from twin.network.world import Prices
 
-
 DUST = 1e-9
 """Units; a smaller order is a rounding error and costs nothing."""
 

@@ -7,9 +7,9 @@
                                                                     a / 2 full; a < 0: at most
                                                                     vehicles * exp(range a) leave
 
-Zero is the static policy's own decision in the correction form. ``flow`` is the node's mean flow per
-period: noise on an order-up-to level becomes noise in the order, so a correction is measured in days
-of flow and not in shares of a level that may cover many days.
+Zero is the static policy's own decision in the correction form. ``flow`` is the node's mean flow
+per period: noise on an order-up-to level becomes noise in the order, so a correction is measured in
+days of flow and not in shares of a level that may cover many days.
 """
 
 from __future__ import annotations
