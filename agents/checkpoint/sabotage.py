@@ -30,7 +30,8 @@ class ShuffledPolicy:
     def reset(self, seed: int) -> None:
         """Start a new episode."""
         self._policy.reset(seed)
-        self._rng = stream(seed, "sabotage/shuffled")
+        self._seed = seed
+        self._drawn: dict[str, np.random.Generator] = {}
         self._past: dict[str, list[Floats]] = {}
 
     def act(self, observations: Mapping[str, Floats]) -> dict[str, Floats]:
@@ -39,10 +40,13 @@ class ShuffledPolicy:
         return {name: self._shuffled(name, wish) for name, wish in wishes.items()}
 
     def _shuffled(self, agent: str, wish: Floats) -> Floats:
+        if agent not in self._drawn:
+            self._drawn[agent] = stream(self._seed, f"sabotage/shuffled/{agent}")
         past = self._past.setdefault(agent, [])
         past.append(wish)
-        chosen: Floats = past[int(self._rng.integers(len(past)))]
-        return self._rng.permutation(chosen)
+        rng = self._drawn[agent]
+        chosen: Floats = past[int(rng.integers(len(past)))]
+        return rng.permutation(chosen)
 
 
 class MutedPolicy:

@@ -21,7 +21,7 @@ class TrainConfig(Model):
     """Multi-agent PPO with a centralised critic (Yu et al. 2022)."""
     seed: Annotated[int, Field(ge=0)] = 0
     """Seed of the initial weights, the exploration noise, the minibatches and the sample paths."""
-    agent_steps: Count = 2_000_000
+    agent_steps: Count = 3_000_000
     """Budget: decisions of single agents; rounded up to whole updates."""
     updates: Count | None = None
     """Budget in updates; replaces ``agent_steps`` where given."""
@@ -51,7 +51,7 @@ class TrainConfig(Model):
     """Passes over the data of an update."""
     critic_epochs: Count = 8
     """Passes of the critic."""
-    minibatches: Count = 8
+    minibatches: Count = 4
     """Gradient steps per pass."""
     clip_range: Positive = 0.2
     """The probability ratio is clipped to 1 +- this."""
