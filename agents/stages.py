@@ -58,9 +58,17 @@ def _row(world: World, tuned: TunedRule) -> dict[str, object]:
 
 
 def train_stage(
-    folder: RunFolder, world: World, static: OrderingRule, config: TrainConfig, display: Progress
+    folder: RunFolder,
+    world: World,
+    static: OrderingRule,
+    config: TrainConfig,
+    display: Progress,
+    parent: Path | None = None,
 ) -> Path:
-    """Train a fleet as a correction to the static policy, or go on where training stopped."""
+    """Train a fleet as a correction to the static policy, or go on where training stopped.
+
+    With a ``parent`` bundle training starts from that fleet.
+    """
     from agents.learn.train import train
 
     with stage(display, "train") as line:
@@ -76,6 +84,7 @@ def train_stage(
             folder.path,
             report=lambda row: _live(line, row, config.agent_steps),
             resume=(folder.path / "checkpoints").is_dir(),
+            parent=parent,
         )
 
 

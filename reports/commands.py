@@ -39,6 +39,7 @@ def report(run: Path) -> None:
 @seed_option()
 @click.option("--agent-steps", type=click.IntRange(1), default=None, help="Training budget.")
 @click.option("--resume", is_flag=True, help="Go on with the newest unfinished run like this one.")
+@click.option("--from-scratch", is_flag=True, help="Do not start training from the champion.")
 @jobs_option
 @overrides_option
 @out_option("Folder for run folders [default: runs].")
@@ -52,6 +53,7 @@ def prove(
     seed: int,
     agent_steps: int | None,
     resume: bool,
+    from_scratch: bool,
     jobs: int,
     overrides: tuple[str, ...],
     out: Path | None,
@@ -71,6 +73,7 @@ def prove(
         seed=seed,
         agent_steps=agent_steps,
         resume=resume,
+        from_scratch=from_scratch,
         jobs=jobs,
         runs=out or Path("runs"),
         command=shlex.join(["twin", *sys.argv[1:]]),

@@ -1,23 +1,14 @@
-"""The network drawn by echelon: a layered layout (Sugiyama's method), the same for every run.
-
-Columns are longest paths from the sources. A lane that skips columns gets an empty slot in each,
-so that it runs between the nodes and not through them. Within a column the order follows the
-barycentre of the neighbours; the order with the fewest crossings of all sweeps is kept.
-"""
+"""The network drawn by echelon, the same for every run, with flow, stock and fill."""
 
 from __future__ import annotations
 
-from bisect import bisect_right, insort
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import pairwise
 
-import numpy as np
-
 from reports.numbers import fixed
-from twin.network.graph import depth_from_sources
+from twin.network.layout import Lanes, layered, ordered
 
-SWEEPS = 8
 CARD_WIDTH = 148
 PAGE_WIDTH = 1040
 MARGIN = 12
@@ -25,7 +16,6 @@ THICK, THIN = 11.0, 1.25
 """Stroke width in px of the busiest lane and of the quietest."""
 LABELLED_LANES = 16
 """Up to so many lanes carry their flow as text; the table lists them all."""
-Lanes = Sequence[tuple[int, int]]
 Place = tuple[float, float]
 
 
@@ -71,76 +61,6 @@ class Picture:
     def card_width(self) -> int:
         """Width of every card."""
         return CARD_WIDTH
-
-
-@dataclass(frozen=True)
-class Slots:
-    """Columns of slots: real nodes first, then the empty slots of lanes that skip columns."""
-
-    columns: tuple[tuple[int, ...], ...]
-    routes: tuple[tuple[int, ...], ...]
-    """By lane: the slots it passes, ends included."""
-    links: tuple[tuple[int, int], ...] = field(default=())
-
-
-def layered(nodes: int, lanes: Lanes) -> Slots:
-    """Put nodes and empty slots into columns, in input order."""
-    ends = np.asarray(lanes, dtype=np.intp).reshape(-1, 2)
-    depth = [int(d) for d in depth_from_sources(ends[:, 0], ends[:, 1], nodes)]
-    columns: list[list[int]] = [[] for _ in range(max(depth, default=0) + 1)]
-    for node, column in enumerate(depth):
-        columns[column].append(node)
-    routes, fresh = [], nodes
-    for source, destination in lanes:
-        skipped = range(depth[source] + 1, depth[destination])
-        through = tuple(range(fresh, fresh + len(skipped)))
-        for column, slot in zip(skipped, through, strict=True):
-            columns[column].append(slot)
-        fresh += len(skipped)
-        routes.append((source, *through, destination))
-    links = tuple(link for route in routes for link in pairwise(route))
-    return Slots(tuple(map(tuple, columns)), tuple(routes), links)
-
-
-def crossings(columns: Sequence[Sequence[int]], links: Lanes) -> int:
-    """How many pairs of links cross between neighbouring columns."""
-    place = {slot: n for column in columns for n, slot in enumerate(column)}
-    column_of = {slot: c for c, column in enumerate(columns) for slot in column}
-    total = 0
-    for c in range(len(columns) - 1):
-        pairs = sorted((place[a], place[b]) for a, b in links if column_of[a] == c)
-        seen: list[int] = []
-        for _, right in pairs:
-            total += len(seen) - bisect_right(seen, right)
-            insort(seen, right)
-    return total
-
-
-def ordered(slots: Slots) -> tuple[tuple[int, ...], ...]:
-    """Columns in the order with the fewest crossings found."""
-    columns = [list(column) for column in slots.columns]
-    best, fewest = slots.columns, crossings(slots.columns, slots.links)
-    for sweep in range(SWEEPS):
-        _sweep(columns, slots.links, forward=sweep % 2 == 0)
-        found = crossings(columns, slots.links)
-        if found < fewest:
-            best, fewest = tuple(map(tuple, columns)), found
-    return best
-
-
-def _sweep(columns: list[list[int]], links: Lanes, forward: bool) -> None:
-    neighbours: dict[int, list[int]] = {}
-    for a, b in links:
-        key, value = (b, a) if forward else (a, b)
-        neighbours.setdefault(key, []).append(value)
-    for column in columns if forward else reversed(columns):
-        height = {slot: (n + 0.5) / len(other) for other in columns for n, slot in enumerate(other)}
-        wanted = {slot: _mean([height[o] for o in neighbours.get(slot, [slot])]) for slot in column}
-        column.sort(key=wanted.__getitem__)
-
-
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values)
 
 
 def draw_network(

@@ -1,7 +1,8 @@
 """``prove``: one scenario taken to a judged fleet, stage by stage, in one run folder.
 
-check -> tune -> train -> stress -> judge -> promote or refuse -> report. Each stage leaves its
-result in the run folder, so an interrupted proof goes on where it stopped.
+check -> tune -> train -> stress -> judge -> promote or refuse -> report. Training starts from the
+champion, where one reigns. Each stage leaves its result in the run folder, so an interrupted proof
+goes on where it stopped.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from reports.render import render_report
 from stress.pipeline import judge_stage, stress_stage, write_manifest
 from stress.promote import promote_run, record_refused
 from stress.results import Verdict
-from stress.trial import Terms, Trial, read_terms, seal_artifact, with_champion
+from stress.trial import Terms, Trial, read_terms, reigning, seal_artifact, with_champion
 from twin.network.world import World, compile_world
 from twin.progress import stage, stages
 from twin.scenario import Scenario, load
@@ -38,6 +39,7 @@ class Plan:
     seed: int
     agent_steps: int | None
     resume: bool
+    from_scratch: bool
     jobs: int
     runs: Path
     command: str
@@ -60,10 +62,14 @@ def prove_scenario(plan: Plan) -> Outcome:
             scenario = load(plan.scenario, plan.overrides)
             terms = read_terms(plan.suite, plan.gate)
             config = train_config(plan.seed, plan.agent_steps)
-            folder = _folder(plan, scenario, terms, config)
+            champion = None if plan.from_scratch else reigning(plan.registry, scenario.name)
+            parent = champion.bundle if champion else None
+            folder = _folder(
+                plan, scenario, terms, config, champion.bundle_hash if champion else ""
+            )
             world = compile_world(scenario.model)
             line(1.0, str(folder.path))
-        trial = _trained(plan, folder, scenario, world, terms, config, display)
+        trial = _trained(plan, folder, scenario, world, terms, config, parent, display)
         with folder.timed("stress"):
             stress_stage(trial, display)
         with folder.timed("judge"):
@@ -75,8 +81,10 @@ def prove_scenario(plan: Plan) -> Outcome:
     return Outcome(verdict, promoted, page)
 
 
-def _folder(plan: Plan, scenario: Scenario, terms: Terms, config: TrainConfig) -> RunFolder:
-    settings = {**terms.settings, "agent_steps": str(config.agent_steps)}
+def _folder(
+    plan: Plan, scenario: Scenario, terms: Terms, config: TrainConfig, parent: str
+) -> RunFolder:
+    settings = {**terms.settings, "agent_steps": str(config.agent_steps), "parent": parent}
     if plan.resume:
         found = unfinished_run(plan.runs, scenario, plan.seed, settings)
         if found is not None:
@@ -91,12 +99,13 @@ def _trained(
     world: World,
     terms: Terms,
     config: TrainConfig,
+    parent: Path | None,
     display: Progress,
 ) -> Trial:
     with folder.timed("tune"):
         rules = tune_stage(folder, world, plan.seed, display)
     with folder.timed("train"):
-        train_stage(folder, world, rules[STATIC], config, display)
+        train_stage(folder, world, rules[STATIC], config, display, parent)
     seal_artifact(folder)
     trial = Trial(folder, scenario, world, rules, terms, jobs=plan.jobs)
     return with_champion(replace(trial, sabotage=plan.sabotage), plan.registry)

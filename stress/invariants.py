@@ -93,7 +93,7 @@ def _nothing_arrives_early(ledger: PeriodLedger, path: SamplePath) -> Iterator[F
 
 def _orders_end_once(ledger: PeriodLedger, path: SamplePath) -> Iterator[Floats]:
     q, world = ledger.quantities, ledger.world
-    cancels = world.lost[world.source][None, :, None]
+    cancels = world.drops[world.source][None, :, None]
     cancelled = np.cumsum(np.where(cancels, q.unfilled, 0.0), 0)
     yield np.cumsum(q.ordered - q.shipped, 0) - cancelled - q.waiting
 

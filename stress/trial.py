@@ -107,10 +107,12 @@ def open_trial(folder: RunFolder, terms: Terms, display: Progress, jobs: int = 1
 
 def with_champion(trial: Trial, registry: Path) -> Trial:
     """The trial with the reigning champion of its scenario, where there is one."""
-    if not registry.is_dir():
-        return trial
-    champion = Registry(registry).champion(trial.scenario.name)
-    return replace(trial, champion=champion)
+    return replace(trial, champion=reigning(registry, trial.scenario.name))
+
+
+def reigning(registry: Path, model: str) -> ChampionRecord | None:
+    """The champion of a scenario; None without one, or without a registry."""
+    return Registry(registry).champion(model) if registry.is_dir() else None
 
 
 def seal_artifact(folder: RunFolder) -> str:

@@ -55,7 +55,14 @@ def times(period: float, low: float = 0.0) -> st.SearchStrategy[Any]:
     uniform = {"model": "uniform", "low": max(0.3, low) * period, "high": 3.2 * period}
     gamma = {"model": "gamma", "mean": 1.5 * period, "cv": 0.6}
     lognormal = {"model": "lognormal", "median": period, "p95": 2.5 * period}
-    return st.one_of(span, span, st.sampled_from([uniform, gamma, lognormal]))
+    peaked = {
+        "model": "triangular",
+        "low": max(0.3, low) * period,
+        "mode": period,
+        "high": 7 * period,
+    }
+    seen = {"model": "empirical", "values": [max(p, low) * period for p in (0, 1, 2.5)]}
+    return st.one_of(span, span, st.sampled_from([uniform, gamma, lognormal, peaked, seen]))
 
 
 @st.composite
@@ -84,12 +91,26 @@ def node_specs(draw: st.DrawFn, name: str, products: list[str], integral: bool) 
         spec["production"] = draw(rarely(st.just(production)))
     if not source:
         spec["capacity"] = draw(rarely(st.integers(40, 120)))
-    demand = {"model": draw(st.sampled_from(["poisson", "constant", "normal"]))}
-    mean = draw(st.integers(1, 20) if integral else amounts(20))
-    demand |= {"mean": mean} | ({"sd": mean / 3} if demand["model"] == "normal" else {})
+    spec["unfilled"] = draw(rarely(st.sampled_from(["backlog", "lost"])))
     if not source and draw(st.booleans()):
-        spec["demand"] = dict.fromkeys(products, demand)
+        spec["demand"] = dict.fromkeys(products, draw(demand_specs(integral)))
     return spec
+
+
+@st.composite
+def demand_specs(draw: st.DrawFn, integral: bool) -> dict[str, Any]:
+    """Any model of demand but a trace, sometimes with a promotion."""
+    mean = draw(st.integers(1, 20) if integral else amounts(20))
+    models: list[dict[str, Any]] = [
+        {"model": "poisson", "mean": mean},
+        {"model": "constant", "mean": mean},
+        {"model": "normal", "mean": mean, "sd": mean / 3},
+        {"model": "gamma", "mean": mean, "cv": 0.5},
+        {"model": "uniform", "low": 0, "high": 2 * mean},
+        {"model": "compound_poisson", "rate": mean / 4, "size": 4},
+    ]
+    promotion = {"trend": 0.5, "events": [{"start": 2, "end": 4, "factor": 3}]}
+    return draw(st.sampled_from(models)) | draw(rarely(st.just(promotion), {}))
 
 
 @st.composite
@@ -131,6 +152,7 @@ def scenario_models(draw: st.DrawFn, periods: int = 10) -> ScenarioModel:
             "period": period,
             "convention": draw(st.sampled_from(["standard", "orgym", "snyder"])),
             "integral": integral,
+            "independent_links": draw(rarely(st.just(True), False)),
             "products": {p: {} for p in products},
             "nodes": {n: draw(node_specs(n, products, integral)) for n in nodes},
             "lanes": lanes,

@@ -49,6 +49,63 @@ def test_orgym_inventory_management_is_reproduced(kind, episode, engine):
     same(ledger.reward.sum(axis=1), episode["reward"])
 
 
+def lane_of(link):
+    names = {1: "retailer", 2: "dc2", 3: "dc3", 4: "plant4", 5: "plant5", 6: "plant6"}
+    return "->".join((names | {7: "raw7", 8: "raw8"})[node] for node in link)
+
+
+def replayed_network(version, kind, engine, overrides=()):
+    """The recorded episode, its replay, and the recording's lanes in the order of the ledger."""
+    recording = json.loads((GOLDEN / f"orgym_NetworkManagement-{version}.json").read_text())
+    (episode,) = recording["episodes"]
+    ordered = [lane_of(link) for link in episode["reorder_links"]]
+    actions = np.maximum(np.array(episode["actions"], dtype=float), 0.0)
+    ledger = twin.replay(
+        twin.load(ROOT / "scenarios" / "reference" / f"orgym_network_{kind}.yaml", overrides),
+        demand={"retailer": np.ravel(episode["demand_D"])},
+        orders=dict(zip(ordered, actions.T, strict=True)),
+        engine=engine,
+    )
+    return episode, ledger, [ledger.lanes.index(name) for name in ordered]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize(("version", "kind"), [("v0", "backlog"), ("v1", "lost")])
+def test_orgym_network_management_is_reproduced(version, kind, engine):
+    overrides = ["independent_links=true"]
+    episode, ledger, lane = replayed_network(version, kind, engine, overrides)
+    node = [ledger.nodes.index(n) for n in ("retailer", "dc2", "dc3", "plant4", "plant5", "plant6")]
+
+    def same(mine, recorded):
+        np.testing.assert_allclose(mine, np.array(recorded, dtype=float), rtol=0, atol=1e-9)
+
+    same(ledger.shipped[:, lane, 0], episode["accepted_R"])
+    same(ledger.on_hand[:, node, 0], episode["on_hand_X"][1:])
+    same(ledger.in_transit[:, lane, 0], episode["pipeline_Y"][1:])
+    same(ledger.sold[:, node[0], 0], np.array(episode["sales_S"])[:, 0])
+    same(ledger.unmet[:, node[0], 0], np.ravel(episode["unfulfilled_U"]))
+    same(ledger.profit[:, node], episode["node_profit_P"])
+    same(ledger.reward.sum(axis=1), episode["reward"])
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_the_network_ships_what_there_is_where_the_recorded_one_ships_it_twice(engine):
+    episode, ledger, lane = replayed_network("v0", "backlog", engine)
+    world = ledger.world
+    limited = ~world.unlimited
+
+    def shipped_beyond_stock(shipped, on_hand):
+        start = np.vstack([world.initial_stock[:, 0], on_hand[:-1]])
+        return ((shipped @ world.outbound.matrix.T - start)[:, limited]).max()
+
+    recorded, stock = np.zeros(ledger.shipped.shape[:2]), ledger.on_hand[..., 0].copy()
+    recorded[:, lane] = episode["accepted_R"]
+    names = ("retailer", "dc2", "dc3", "plant4", "plant5", "plant6")
+    stock[:, [ledger.nodes.index(name) for name in names]] = episode["on_hand_X"][1:]
+    assert shipped_beyond_stock(recorded, stock) > 1
+    assert shipped_beyond_stock(ledger.shipped[..., 0], ledger.on_hand[..., 0]) <= 1e-9
+
+
 TRACES = json.loads((GOLDEN / "stockpyl_serial_sim.json").read_text())["traces"]
 ECHELONS = (("3", "source", "stage3"), ("2", "stage3", "stage2"), ("1", "stage2", "stage1"))
 

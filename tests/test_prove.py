@@ -86,6 +86,18 @@ def test_a_fleet_that_learnt_passes_and_is_promoted(passed):
     assert {"manifest.json", "cases.parquet", "report.html", "traces", "bundle"} <= written
 
 
+def test_a_new_proof_starts_from_the_champion_and_says_so(folder, passed, capsys):
+    from agents.checkpoint.bundle import read_bundle, read_bundle_hash
+
+    arguments = prove(folder, "--seed", "3", runs="heirs")
+    arguments[arguments.index("60000")] = "3000"
+    run(arguments)
+    heir = next((folder / "heirs").iterdir())
+    assert read_bundle(heir / "bundle")[0].parent == read_bundle_hash(passed[1] / "bundle")
+    verdict = json.loads(capsys.readouterr().out)
+    assert next(c for c in verdict["criteria"] if c["gate"] == "G3")["status"] == "PASS"
+
+
 def test_a_recorded_case_replays_to_the_same_result(folder, passed, tmp_path, capsys):
     from stress.store import TABLE, read_table
 
@@ -118,7 +130,7 @@ def test_an_interrupted_proof_goes_on_where_it_stopped(folder, passed, capsys, m
             raise KeyboardInterrupt
 
     trained_only(passed, folder / "more" / passed[1].name)
-    arguments = prove(folder, "--resume", runs="more")
+    arguments = prove(folder, "--resume", "--from-scratch", runs="more")
     monkeypatch.setattr(campaign._Run, "tell", interrupt)
     assert run(arguments) == 130
     monkeypatch.setattr(campaign._Run, "tell", original)

@@ -14,12 +14,13 @@ import pytest
 from reports import render_report
 from reports.figures import MAX_POINTS, axis, binned, polyline, running_mean
 from reports.load import Run
-from reports.network_picture import CARD_WIDTH, crossings, draw_network, layered, ordered
+from reports.network_picture import CARD_WIDTH, draw_network
 from reports.stress_view import paired, stress_view, tone
 from reports.verdict_view import caveats, direction, upper_bound, verdict_sentence
 from reports.view import build_view
 from tests import report_sample as sample
 from twin.errors import UsageError
+from twin.network.layout import crossings, layered, ordered
 
 HOSTILE = "<script>alert('x')</script>\"><img src=x onerror=alert(1)>"
 CSS = (Path(__file__).parent.parent / "reports/templates/report.css").read_text(encoding="utf-8")

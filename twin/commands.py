@@ -97,9 +97,16 @@ def _size(scenario: Scenario) -> str:
 @scenario_argument
 @overrides_option
 @click.option("--resolved", is_flag=True, help="Print the resolved scenario as YAML.")
+@click.option("--graph", metavar="FILE", help="Draw the network as SVG; - for stdout.")
 @json_option
-def show(scenario: Path, overrides: tuple[str, ...], resolved: bool, as_json: bool) -> None:
-    """Show a SCENARIO: its network in words, or resolved as YAML or JSON."""
+def show(
+    scenario: Path,
+    overrides: tuple[str, ...],
+    resolved: bool,
+    graph: str | None,
+    as_json: bool,
+) -> None:
+    """Show a SCENARIO: its network in words, as a picture, or resolved as YAML or JSON."""
     from twin.network.world import compile_world
     from twin.scenario import dump_yaml, load
 
@@ -108,6 +115,10 @@ def show(scenario: Path, overrides: tuple[str, ...], resolved: bool, as_json: bo
         print_json(loaded.model.model_dump(mode="json"))
     elif resolved:
         click.echo(dump_yaml(loaded), nl=False)
+    elif graph:
+        from twin.authoring_commands import write_graph
+
+        write_graph(loaded, compile_world(loaded.model), graph)
     else:
         _describe(loaded, compile_world(loaded.model))
 

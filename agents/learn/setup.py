@@ -47,16 +47,20 @@ class Setup:
     """A world ready for training."""
 
     world: World
-    levels: Floats  # (node, product) order-up-to level that action zero stands for
+    levels: Floats  # (node, product) of the static policy that costs are measured against
+    start: Floats  # (node, product) order-up-to level that action zero stands for
     groups: tuple[GroupSetup, ...]
     state_scale: Floats  # (state,) of the global vector
     streams: int  # reward streams: one for the team, or one per agent
     foresight: int  # periods of coming demand that the critic sees
 
     @classmethod
-    def of(cls, world: World, levels: Floats, config: TrainConfig) -> Setup:
-        """Prepare a world for training around the static policy's levels."""
-        coded = {codec.spec.name: codec for codec in codecs(world, levels)}
+    def of(
+        cls, world: World, levels: Floats, config: TrainConfig, start: Floats | None = None
+    ) -> Setup:
+        """Prepare a world for training around ``start``, by default the static levels."""
+        start = levels if start is None else start
+        coded = {codec.spec.name: codec for codec in codecs(world, start)}
         scale = observation_scale(world)
         streams = reward_streams(world, np.zeros((1, len(world.nodes)))).shape[-1]
         agent_stream = {name: i if streams > 1 else 0 for i, name in enumerate(coded)}
@@ -64,7 +68,7 @@ class Setup:
             _group(world, group, coded, agent_stream, len(scale))
             for group in group_agents(tuple(coded.values()), config.sharing)
         )
-        return cls(world, levels, groups, scale, streams, config.foresight)
+        return cls(world, levels, start, groups, scale, streams, config.foresight)
 
     @cached_property
     def longer(self) -> World:

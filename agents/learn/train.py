@@ -25,10 +25,11 @@ from agents.checkpoint.bundle import (
     save_bundle,
     spaces_of,
 )
-from agents.learn.batch import Weights
+from agents.learn.batch import Array, Weights
 from agents.learn.config import TrainConfig
 from agents.learn.mappo import Learner, UpdateStats
 from agents.learn.metrics import TrainingRow, append_row, keep_rows
+from agents.learn.parent import Parent, adopt, read_parent
 from agents.learn.rollout import Sampler, Segment, evaluate, evaluation_seeds
 from agents.learn.setup import Setup
 from agents.learn.state import CHECKPOINTS, Progress, State, capture, load_latest, write_state
@@ -50,15 +51,21 @@ def train(
     folder: Path,
     report: Report | None = None,
     resume: bool = False,
+    parent: Path | None = None,
 ) -> Path:
     """Train a fleet as a correction to the static ``levels`` (node, product); returns the bundle.
+
+    With a ``parent`` bundle training goes on from its actors, which correct the parent's own
+    levels; the result is never worse than the parent on the evaluation seeds, because the best
+    actors seen are kept.
 
     Writes metrics.jsonl, checkpoints/ and bundle/ into ``folder``. On Ctrl-C it writes a checkpoint
     of the last whole update and lets the interrupt pass. Raises TrainingError when a loss is not a
     finite number, or when the checkpoint to resume from is damaged or of another configuration.
     """
     with _threads(config.threads):
-        run = _Run(world, levels, config, folder)
+        origin = read_parent(parent, world) if parent is not None else None
+        run = _Run(world, levels, config, folder, origin)
         run.start(resume)
         try:
             while run.progress.update < run.updates:
@@ -84,11 +91,21 @@ def _threads(count: int) -> Iterator[None]:
 class _Run:
     """The state of a training run between updates."""
 
-    def __init__(self, world: World, levels: Floats, config: TrainConfig, folder: Path) -> None:
-        self.setup = Setup.of(world, levels, config)
+    def __init__(
+        self,
+        world: World,
+        levels: Floats,
+        config: TrainConfig,
+        folder: Path,
+        parent: Parent | None = None,
+    ) -> None:
+        self.setup = Setup.of(world, levels, config, parent.levels if parent else None)
+        self.parent = parent
         self.config = config
         self.folder = folder
         self.learner = Learner(self.setup.groups, self.setup.state_size, self.setup.streams, config)
+        if parent is not None:
+            adopt(self.learner, self.setup, parent)
         self.sampler = Sampler(self.setup, config)
         per_update = config.replications * config.segment * self.setup.agents
         self.steps_per_update = per_update
@@ -174,9 +191,10 @@ def _write_bundle(run: _Run, scenario_name: str, scenario_digest: str) -> Path:
     world, config = run.setup.world, run.config
     action = world.model.agents.action
     groups = {group.group.name: group.group.agents for group in run.setup.groups}
-    arrays = {}
-    for name, layers in zip(groups, run.progress.best.layers, strict=True):
-        arrays.update(actor_arrays(name, layers))
+    arrays: dict[str, Array] = {}
+    best = run.progress.best
+    for name, layers, log_std in zip(groups, best.layers, best.log_std, strict=True):
+        arrays |= {**actor_arrays(name, layers), f"actor/{name}/log_std": log_std}
     for index, (weight, bias) in enumerate(run.learner.critic.arrays()):
         arrays |= {f"critic/{index}/weight": weight, f"critic/{index}/bias": bias}
     manifest = BundleManifest(
@@ -188,11 +206,12 @@ def _write_bundle(run: _Run, scenario_name: str, scenario_digest: str) -> Path:
         agents=spaces_of({c.spec.name: c for c in codecs(world)}),
         form=action.form,
         range=action.range,
-        levels=levels_by_name(world, run.setup.levels),
+        levels=levels_by_name(world, run.setup.start),
         seed=config.seed,
         agent_steps=run.progress.update * run.steps_per_update,
         config=config.model_dump(mode="json"),
         versions={"torch": torch.__version__, "numpy": np.__version__},
+        parent=run.parent.digest if run.parent else "",
         weights_sha256="",
     )
     save_bundle(run.folder / BUNDLE, manifest, arrays)

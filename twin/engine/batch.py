@@ -78,7 +78,7 @@ class BatchEngine:
         """Units promised: customers' and downstream nodes' open demand, (node, product, B)."""
         customers = self.backlog + self.pending
         if self.arrays.keeps is not None:
-            served = self.xp.minimum(customers, self.on_hand)
+            served = self.xp.minimum(customers, self._stock())
             customers = self.xp.where(self.arrays.keeps > 0, customers, served)
         return customers + self.arrays.sent(self.book)
 
@@ -206,7 +206,8 @@ class BatchEngine:
         if arrays.integral:
             shipped = xp.floor(shipped + arrays.slack)
         used = arrays.sent(shipped) * arrays.raw_per_unit
-        self.on_hand = xp.clip(self.on_hand - used, 0, None)
+        rest = self.on_hand - used
+        self.on_hand = rest if arrays.independent else xp.clip(rest, 0, None)
         self.book = xp.clip(self.book - shipped, 0, None)
         self.transit = self.transit + shipped
         self._arrive_at_once(self._shipments.at_once(self.t, shipped))
@@ -229,7 +230,8 @@ class BatchEngine:
     def _allocate(self, want: Any) -> Any:
         """Share what each node can ship among its lanes, in proportion to what they want."""
         arrays = self.arrays
-        stock = self.on_hand if arrays.make_output is None else self.on_hand * arrays.make_output
+        stock = self._stock()
+        stock = stock if arrays.make_output is None else stock * arrays.make_output
         if arrays.endless is not None:
             stock = stock + arrays.endless
         if arrays.all_sole:
@@ -237,9 +239,14 @@ class BatchEngine:
         else:
             granted = want * self.arrays.ratio(stock, arrays.sent(want))[arrays.source]
         if arrays.make_capacity is not None:
-            ratio = self.arrays.ratio(arrays.make_capacity, arrays.sent(over_products(granted)))
-            granted = granted * ratio[arrays.source][:, None]
+            made = over_products(granted)
+            made = made if arrays.independent else arrays.sent(made)[arrays.source]
+            granted = granted * self.arrays.ratio(arrays.make_capacity, made)[:, None]
         return granted
+
+    def _stock(self) -> Any:
+        """On hand as far as it is there: independent links can owe more than there is."""
+        return self.xp.clip(self.on_hand, 0, None) if self.arrays.independent else self.on_hand
 
     def _receive(self, where: Any | None = None) -> None:
         """Put what has arrived on hand, as far as there is room; ``where`` picks replications."""
@@ -268,7 +275,7 @@ class BatchEngine:
         arrays = self.arrays
         want = self.pending + self.backlog
         self.pending = 0 * self.pending
-        stock = self.on_hand if arrays.endless is None else self.on_hand + arrays.endless
+        stock = self._stock() if arrays.endless is None else self._stock() + arrays.endless
         sold = self.xp.minimum(want, stock)
         unmet = want - sold
         self.on_hand = self.on_hand - (sold if arrays.endless is None else sold * arrays.limited)

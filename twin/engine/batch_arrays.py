@@ -45,12 +45,13 @@ class WorldArrays:
     make_output: Any | None  # (node, 1, 1)
     raw_per_unit: Any  # (node, 1, 1) stock used per unit shipped
     limited: Any  # (node, 1, 1) 0 where stock never runs out
-    make_capacity: Any | None  # (node, 1)
+    make_capacity: Any | None  # (lane, 1) of the source
     storage: Any | None  # (node, 1)
     lane_capacity: Any | None  # (lane, 1)
     keeps: Any | None  # (node, 1, 1) 0 where unmet demand is lost
     source_keeps: Any | None  # (lane, 1, 1) 0 where what the source cannot ship is lost
     all_sole: bool  # no source shares its stock among lanes
+    independent: bool  # each lane may take all of its source's stock
     closable: bool  # some lane is closed at some time
     integral: bool
     slack: float  # rounding errors below this are forgiven
@@ -113,12 +114,13 @@ def _build(world: World, path: BatchPath, xp: Any) -> WorldArrays:
         make_output=unless(world.make_output, 1.0, 2),
         raw_per_unit=column(~world.unlimited / world.make_output, 2),
         limited=column(~world.unlimited, 2),
-        make_capacity=unless(world.make_capacity, np.inf, 1),
+        make_capacity=unless(world.make_capacity[world.source], np.inf, 1),
         storage=unless(world.storage, np.inf, 1),
         lane_capacity=unless(world.lane_capacity, np.inf, 1),
         keeps=unless(~world.lost, True, 2),
-        source_keeps=unless(~world.lost[world.source], True, 2),
-        all_sole=bool((lanes_from <= 1).all()),
+        source_keeps=unless(~world.drops[world.source], True, 2),
+        all_sole=world.model.independent_links or bool((lanes_from <= 1).all()),
+        independent=world.model.independent_links,
         closable=bool(lanes) and bool(path.lane_open.min() < 1),
         integral=world.model.integral,
         slack=DUST if real(np.zeros(1)).dtype == xp.float64 else COARSE,

@@ -55,9 +55,12 @@ class EventEngine:
         self._limited = (~world.unlimited)[:, None].astype(float)
         self._raw_per_unit = self._limited / world.make_output[:, None]
         self._lagged = bool(world.order_lag.any())
+        self._independent = world.model.independent_links
+        self._least_stock = -np.inf if self._independent else 0.0
         lanes_from = np.bincount(world.source, minlength=nodes)
         self._sole = np.equal(lanes_from[world.source], 1)[:, None]
-        self._all_sole = bool(self._sole.all())
+        self._all_sole = self._independent or bool(self._sole.all())
+        self._drops = world.drops[world.source]
         self._convoys: dict[bytes, list[tuple[float, Ints | slice]]] = {}
         self._docked = False
         self._at_order = False
@@ -90,7 +93,7 @@ class EventEngine:
         """
         open_demand = self.backlog + self.pending
         lost = self.world.lost[:, None]
-        customers = np.where(lost, np.minimum(open_demand, self.on_hand), open_demand)
+        customers = np.where(lost, np.minimum(open_demand, self._stock()), open_demand)
         return customers + self.world.outbound.total(self.book)
 
     @property
@@ -170,10 +173,9 @@ class EventEngine:
         self.under_way -= arrived
         for lanes in self._levels:
             self._ship_lanes(decision, lanes)
-        lost = self.world.lost[self.world.source]
         self.quantities.unfilled[self.t] = self.book
-        if lost.any():
-            self.book[lost] = 0.0
+        if self._drops.any():
+            self.book[self._drops] = 0.0
 
     def _ship_lanes(self, decision: Decision, lanes: NDArray[np.bool_] | None) -> None:
         world, t = self.world, self.t
@@ -186,7 +188,7 @@ class EventEngine:
         if world.model.integral:
             shipped = np.floor(shipped + 1e-9)
         used = world.outbound.total(shipped) * self._raw_per_unit
-        self.on_hand = np.maximum(self.on_hand - used, 0.0)
+        self.on_hand = np.maximum(self.on_hand - used, self._least_stock)
         self.book = np.maximum(self.book - shipped, 0.0)
         self.transit += shipped
         self.quantities.shipped[t] += shipped
@@ -195,7 +197,7 @@ class EventEngine:
     def _allocate(self, want: Floats) -> Floats:
         """Share what each node can ship among its lanes, in proportion to what they want."""
         world = self.world
-        stock = self.on_hand * world.make_output[:, None] + self._bottomless
+        stock = self._stock() * world.make_output[:, None] + self._bottomless
         if self._all_sole:
             granted = np.minimum(want, stock[world.source])
         else:
@@ -203,10 +205,15 @@ class EventEngine:
             ratio = np.minimum(stock / np.maximum(wanted, 1e-300), 1.0)[world.source]
             granted = np.where(self._sole, np.minimum(want, stock[world.source]), want * ratio)
         if self._make_limited:
-            made = world.outbound.total(granted).sum(axis=1)
-            ratio = np.minimum(world.make_capacity / np.maximum(made, 1e-300), 1.0)
-            granted = granted * ratio[world.source][:, None]
+            made = granted.sum(axis=1)
+            made = made if self._independent else world.outbound.total(made)[world.source]
+            ratio = world.make_capacity[world.source] / np.maximum(made, 1e-300)
+            granted = granted * np.minimum(ratio, 1.0)[:, None]
         return granted
+
+    def _stock(self) -> Floats:
+        """On hand as far as it is there: independent links can owe more than there is."""
+        return np.maximum(self.on_hand, 0.0) if self._independent else self.on_hand
 
     def _send(self, shipped: Floats) -> None:
         """Put shipments on the road: one event per arrival time."""
@@ -262,7 +269,7 @@ class EventEngine:
         world, t = self.world, self.t
         want = self.pending + self.backlog
         self.pending = np.zeros_like(want)
-        stock = self.on_hand + self._bottomless
+        stock = self._stock() + self._bottomless
         sold = np.minimum(want, stock)
         unmet = want - sold
         self.on_hand = self.on_hand - sold * self._limited

@@ -151,7 +151,8 @@ def period_profit(world: World, quantities: Quantities, t: int) -> Floats:
 def agent_rewards(world: World, profit: Floats) -> Floats:
     """Share the nodes' profit (..., node) among the agents: (..., agent)."""
     agents = world.model.agents
-    owners = [world.nodes.index(name) for name in agents.replenish]
+    named = [world.nodes.index(name) for name in agents.replenish]
+    owners = named or list(world.ordering_nodes)
     depots = [f.depot for f in world.fleets if f.name in agents.dispatch]
     owners += depots
     if not owners:
@@ -173,7 +174,7 @@ def conservation_errors(ledger: PeriodLedger) -> dict[str, Floats]:
     limited = ~world.unlimited
     lost = world.lost[None, :, None]
     backlog = np.cumsum(q.demand - q.sold, 0)
-    money = ledger.accounts
+    money, independent = ledger.accounts, world.model.independent_links
     transfers = money.transfers_in.sum(-1) - money.transfers_out.sum(-1)
     return {
         "units: initial + received = on hand + shipped + sold": (q.on_hand - stock)[:, limited],
@@ -181,7 +182,7 @@ def conservation_errors(ledger: PeriodLedger) -> dict[str, Floats]:
         "customers: demand = sold + backlog": np.where(lost, 0.0, q.unmet - backlog),
         "customers: demand = sold + lost": np.where(lost, q.demand - q.sold - q.unmet, 0.0),
         "money: transfers between nodes cancel": transfers,
-        "stock is never negative": np.minimum(q.on_hand, 0.0),
+        "stock is never negative": np.minimum(q.on_hand, 0.0) * (not independent),
         "stock fits its storage": np.maximum(_overfull(ledger), 0.0),
         "every number is finite": np.where(np.isfinite(q.on_hand), 0.0, np.inf),
     }

@@ -75,7 +75,7 @@ def accounts(
 ) -> Accounts:
     """Price the flows; ``outbound`` and ``inbound`` are the (node, lane) matrices of the world."""
     transfer = _per_product(prices.transfer, flows.shipped)
-    penalty = flows.unmet + lane_sum(outbound, flows.unfilled)
+    unfilled = lane_sum(outbound, flows.unfilled)
     orders = (flows.ordered.sum(1) > DUST) * _stretch(prices.order, flows.trips)
     transit = _per_product(prices.transit, flows.in_transit)
     making = _stretch(prices.make, flows.sold) * lane_sum(outbound, flows.shipped)
@@ -89,5 +89,5 @@ def accounts(
         freight=lane_sum(inbound, _per_product(prices.freight, flows.shipped)),
         ordering=lane_sum(inbound, orders),
         trips=lane_sum(outbound, _stretch(prices.trip, flows.trips) * flows.trips),
-        penalty=_per_product(prices.penalty, penalty),
+        penalty=_per_product(prices.penalty, flows.unmet) + _per_product(prices.unfilled, unfilled),
     )

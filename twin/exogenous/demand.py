@@ -1,6 +1,7 @@
 """Draws customers' demand: one row of periods per (node, product).
 
-To add a model: a pydantic class in ``twin.scenario.quantities`` and a case in ``draw_demand``.
+To add a model: a pydantic class in ``twin.scenario.quantities``, a case in ``draw_demand``, and one
+in ``twin.exogenous.moments``.
 """
 
 from __future__ import annotations
@@ -8,30 +9,20 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from twin.exogenous.calendar import calendar
 from twin.scenario.quantities import (
+    CompoundPoissonDemand,
     ConstantDemand,
     Demand,
+    GammaDemand,
     NegativeBinomialDemand,
     NormalDemand,
     PoissonDemand,
     TraceDemand,
+    UniformDemand,
 )
 
-MONTH_D = 365 / 12
-
-
-def calendar(spec: Demand, periods: int, period_d: float) -> NDArray[np.float64]:
-    """Factor of each period from the weekly and yearly patterns: (period,).
-
-    A period takes the factor of the day on which it starts.
-    """
-    day = np.floor(np.arange(periods) * period_d + 1e-9)
-    factor = np.ones(periods)
-    if spec.weekly is not None:
-        factor *= np.array(spec.weekly)[(day % 7).astype(int)]
-    if spec.yearly is not None:
-        factor *= np.array(spec.yearly)[((day % 365) / MONTH_D).astype(int)]
-    return factor
+Floats = NDArray[np.float64]
 
 
 def draw_demand(
@@ -50,6 +41,30 @@ def draw_demand(
         case NegativeBinomialDemand():
             mean = spec.mean * period_d * factor
             return rng.poisson(mean * rng.gamma(spec.size, 1 / spec.size, periods)).astype(float)
+        case GammaDemand():
+            return rng.gamma(period_d / spec.cv**2, spec.mean * spec.cv**2, periods) * factor
+        case UniformDemand():
+            return rng.uniform(spec.low, spec.high, periods) * period_d * factor
+        case CompoundPoissonDemand():
+            customers = rng.poisson(spec.rate * period_d * factor)
+            return _units_wanted(spec, customers, rng)
         case TraceDemand():
             rows = np.resize(np.array(spec.values, dtype=np.float64), periods) * factor
             return rng.poisson(rows).astype(np.float64) if spec.use == "mean" else rows
+
+
+def _units_wanted(
+    spec: CompoundPoissonDemand, customers: NDArray[np.int64], rng: np.random.Generator
+) -> Floats:
+    """What so many customers want together, drawn as one number: (period,).
+
+    n geometric sizes on 1, 2, ... sum to n plus a negative binomial; n gamma sizes sum to a gamma.
+    """
+    if spec.size_cv is None:
+        more = rng.negative_binomial(np.maximum(customers, 1), 1 / spec.size)
+        return np.where(customers > 0, customers + more, 0).astype(np.float64)
+    if spec.size_cv == 0:
+        return customers.astype(np.float64) * spec.size
+    shape = 1 / spec.size_cv**2
+    units: Floats = rng.gamma(customers * shape, spec.size / shape)
+    return units

@@ -7,12 +7,14 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from twin.network.world import lognormal_sigma
-from twin.scenario.quantities import (
+from twin.exogenous.moments import lognormal_sigma
+from twin.scenario.times import (
     ConstantTime,
+    EmpiricalTime,
     GammaTime,
     LognormalTime,
     RandomTime,
+    TriangularTime,
     UniformTime,
 )
 
@@ -26,8 +28,14 @@ def draw_times(
             return np.full(size, spec.value)
         case UniformTime():
             return rng.uniform(spec.low, spec.high, size)
+        case TriangularTime() if spec.low == spec.high:
+            return np.full(size, spec.mode)
+        case TriangularTime():
+            return rng.triangular(spec.low, spec.mode, spec.high, size)
         case GammaTime():
             shape = 1 / spec.cv**2
             return rng.gamma(shape, spec.mean / shape, size)
         case LognormalTime():
             return rng.lognormal(math.log(spec.median), lognormal_sigma(spec), size)
+        case EmpiricalTime():
+            return rng.choice(spec.values, size, p=spec.probabilities)

@@ -12,22 +12,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from twin.exogenous.moments import demand_moments, mean_time
 from twin.network.graph import depth_from_sources, lane_ends, throughput
 from twin.network.incidence import Incidence
 from twin.network.phases import CONVENTIONS, Convention
-from twin.scenario.model import Lane, ScenarioModel
-from twin.scenario.quantities import (
-    ConstantTime,
-    Demand,
-    GammaTime,
-    LognormalTime,
-    NegativeBinomialDemand,
-    NormalDemand,
-    Pattern,
-    RandomTime,
-    TraceDemand,
-    UniformTime,
-)
+from twin.scenario.model import Lane, Node, ScenarioModel
+from twin.scenario.quantities import Demand, Pattern
+from twin.scenario.times import RandomTime
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
@@ -43,7 +34,8 @@ class Prices:
 
     sale: Any  # (node, product) revenue per unit sold to customers
     holding: Any  # (node, product) per unit on hand at the end of a period
-    penalty: Any  # (node, product) per unmet unit
+    penalty: Any  # (node, product) per unmet unit of customers
+    unfilled: Any  # (node, product) per unfilled unit of downstream nodes
     make: Any  # (node, product) per unit shipped by a supplier or factory
     transfer: Any  # (lane, product) paid by the destination to the source
     freight: Any  # (lane, product) per unit shipped
@@ -82,7 +74,8 @@ class World:
     inbound: Incidence  # lanes by destination
     depth: Ints  # (node,) longest path from a source, in lanes
     unlimited: NDArray[np.bool_]  # (node,) never runs out
-    lost: NDArray[np.bool_]  # (node,) unmet demand is lost, not backlogged
+    lost: NDArray[np.bool_]  # (node,) unmet demand of customers is lost, not backlogged
+    drops: NDArray[np.bool_]  # (node,) unfilled orders of downstream nodes are dropped
     initial_stock: Floats  # (node, product) units
     storage: Floats  # (node,) units, inf without limit
     make_capacity: Floats  # (node,) units per period, inf without limit
@@ -139,24 +132,6 @@ class World:
         return np.maximum(periods, 0.0).astype(np.intp)
 
 
-def mean_time(spec: RandomTime) -> float:
-    """Mean of a random duration in days."""
-    match spec:
-        case ConstantTime():
-            return spec.value
-        case UniformTime():
-            return (spec.low + spec.high) / 2
-        case GammaTime():
-            return spec.mean
-        case LognormalTime():
-            return spec.median * math.exp(lognormal_sigma(spec) ** 2 / 2)
-
-
-def lognormal_sigma(spec: LognormalTime) -> float:
-    """Sigma of log(X) from median and 95th percentile."""
-    return math.log(spec.p95 / spec.median) / NormalDist().inv_cdf(0.95)
-
-
 def compile_world(model: ScenarioModel) -> World:
     """Compile a checked scenario; shapes as in World."""
     names = tuple(model.nodes)
@@ -189,6 +164,7 @@ def compile_world(model: ScenarioModel) -> World:
         depth=depth,
         unlimited=_unlimited(model, destination),
         lost=np.array([node.unmet == "lost" for node in nodes]),
+        drops=np.array([_of_orders(node) == "lost" for node in nodes]),
         initial_stock=_table([n.stock for n in nodes], model.products),
         storage=np.array([n.capacity or np.inf for n in nodes]),
         make_capacity=np.array([(n.production and n.production.capacity) or np.inf for n in nodes]),
@@ -235,8 +211,7 @@ def _prices(model: ScenarioModel, source: Ints) -> Prices:
     nodes, lanes, goods = tuple(model.nodes.values()), tuple(model.lanes.values()), model.products
     holding = _table([n.holding for n in nodes], goods) * model.period
     penalty = _table([n.penalty for n in nodes], goods)
-    backlogged = np.array([n.unmet == "backlog" for n in nodes])
-    penalty[backlogged] *= model.period
+    per_day = penalty * model.period
     default_transit = (
         holding[source]
         if CONVENTIONS[model.convention].source_holds_transit
@@ -248,7 +223,8 @@ def _prices(model: ScenarioModel, source: Ints) -> Prices:
     return Prices(
         sale=_table([n.price for n in nodes], goods),
         holding=holding,
-        penalty=penalty,
+        penalty=np.where(_backlogs([n.unmet for n in nodes]), per_day, penalty),
+        unfilled=np.where(_backlogs([_of_orders(n) for n in nodes]), per_day, penalty),
         make=_table([n.production.cost if n.production else 0.0 for n in nodes], goods),
         transfer=_table([x.price for x in lanes], goods),
         freight=_table([x.freight for x in lanes], goods),
@@ -256,6 +232,16 @@ def _prices(model: ScenarioModel, source: Ints) -> Prices:
         order=np.array([x.order_cost for x in lanes]),
         trip=np.array(trip),
     )
+
+
+def _of_orders(node: Node) -> str:
+    """What a node does with orders of downstream nodes that it cannot fill."""
+    return node.unfilled or node.unmet
+
+
+def _backlogs(kinds: Sequence[str]) -> NDArray[np.bool_]:
+    """Where a kind is ``backlog``: (node, 1)."""
+    return np.array([kind == "backlog" for kind in kinds])[:, None]
 
 
 def _fleets(model: ScenarioModel, index: Mapping[str, int]) -> tuple[FleetSpec, ...]:
@@ -292,31 +278,13 @@ def _demand_specs(model: ScenarioModel) -> list[tuple[int, int, Demand]]:
 
 
 def _demand_moments(model: ScenarioModel) -> tuple[Floats, Floats]:
-    """Long-run mean and variance of customers' demand per period: (node, product)."""
+    """Mean and variance of customers' demand per period: (node, product)."""
+    periods = round(model.horizon / model.period)
     shape = (len(model.nodes), len(model.products))
     mean, variance = np.zeros(shape), np.zeros(shape)
     for i, k, spec in _demand_specs(model):
-        mean[i, k], variance[i, k] = demand_moments(spec, model.period)
+        mean[i, k], variance[i, k] = demand_moments(spec, periods, model.period)
     return mean, variance
-
-
-def demand_moments(spec: Demand, period_d: float) -> tuple[float, float]:
-    """Long-run mean and variance of one demand model per period, calendar swings included."""
-    weekly = np.array(spec.weekly or (1.0,))
-    yearly = np.array(spec.yearly or (1.0,))
-    base = float(np.mean(spec.values)) if isinstance(spec, TraceDemand) else spec.mean * period_d
-    mean = base * float(weekly.mean() * yearly.mean())
-    swing = float((weekly**2).mean() * (yearly**2).mean()) * base**2 - mean**2
-    match spec:
-        case NormalDemand():
-            noise = spec.sd**2 * period_d
-        case NegativeBinomialDemand():
-            noise = mean + mean**2 / spec.size
-        case TraceDemand():
-            noise = float(np.var(spec.values)) + (mean if spec.use == "mean" else 0.0)
-        case _:
-            noise = mean if spec.model == "poisson" else 0.0
-    return mean, max(noise + swing, 0.0)
 
 
 def _levels(

@@ -4,15 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
 from itertools import islice
+from math import exp, log, log1p
 
 from twin.scenario import network_checks as network
 from twin.scenario.findings import Finding, Path, did_you_mean, either, shown
 from twin.scenario.model import Node, ScenarioModel
 from twin.scenario.nodes import Node as Tree
+from twin.scenario.quantities import (
+    CompoundPoissonDemand,
+    Demand,
+    NegativeBinomialDemand,
+    PoissonDemand,
+    TraceDemand,
+)
 from twin.scenario.subject import MAX_PERIODS, Subject, whole_periods
 
 MAX_FINDINGS = 100
 """Most findings of one check."""
+MAX_DEMAND = 1e15
+"""Units per period: beyond it, counts are no longer exact in float64."""
+COUNTED = (PoissonDemand, NegativeBinomialDemand, CompoundPoissonDemand, TraceDemand)
 NODE_MAPS = ("stock", "holding", "price", "penalty", "order_up_to", "demand")
 LANE_MAPS = ("price", "freight", "holding")
 
@@ -73,6 +84,29 @@ def demand_by_product(subject: Subject) -> Iterator[Finding]:
             yield Finding(("nodes", name, "demand"), message, hint, at_key=True)
 
 
+def demand_sizes(subject: Subject) -> Iterator[Finding]:
+    """Where demand is counted, a period's mean stays below MAX_DEMAND whatever the calendar."""
+    for name, node in subject.model.nodes.items():
+        by_product = isinstance(node.demand, dict)
+        specs = node.demand if isinstance(node.demand, dict) else {"": node.demand}
+        for product, spec in specs.items():
+            if isinstance(spec, COUNTED) and (peak := _peak(spec, subject.model)) > MAX_DEMAND:
+                path = ("nodes", name, "demand", *((product,) if by_product else ()))
+                message = f"up to {peak:.3g} units in a period, expected at most {MAX_DEMAND:.0e}"
+                hint = "lower the mean or its calendar factors"
+                yield Finding(path, message, hint, at_key=True)
+
+
+def _peak(spec: Demand, model: ScenarioModel) -> float:
+    """The largest mean of a period that the calendar allows, if all factors fell together."""
+    mean = max(spec.values, default=0.0) if isinstance(spec, TraceDemand) else spec.mean
+    peak = mean * (1.0 if isinstance(spec, TraceDemand) else model.period)
+    peak *= max(spec.weekly or (1.0,)) * max(spec.yearly or (1.0,))
+    growth = max(0.0, log1p(spec.trend)) * model.horizon / 365
+    growth += sum(log(event.factor) for event in spec.events if event.factor > 1)
+    return peak * exp(min(growth, 300.0))
+
+
 def roles(subject: Subject) -> Iterator[Finding]:
     """Suppliers have no stock and no customers; only suppliers and factories make things."""
     for name, node in subject.model.nodes.items():
@@ -110,6 +144,7 @@ CHECKS: tuple[tuple[Check, frozenset[str]], ...] = (
     (order_lead_times, frozenset({"period"})),
     (product_names, frozenset()),
     (demand_by_product, frozenset({"products"})),
+    (demand_sizes, frozenset({"horizon", "period"})),
     (roles, frozenset()),
     (something_to_do, frozenset({"nodes", "lanes"})),
 )

@@ -1,4 +1,4 @@
-"""Puts a document together: ``extends: other.yaml`` below it, ``--set path=value`` on top."""
+"""Puts a document together: ``extends: other.yaml`` below it, the environment filled in."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass, field
 
 from twin.errors import Problem
+from twin.scenario.environment import Filler
 from twin.scenario.files import MAX_YAML_BYTES, Reader, UnreadableError
 from twin.scenario.lanes import normal_lane
 from twin.scenario.nodes import Entry, MapNode, Mark, Node, ScalarNode
@@ -32,7 +33,17 @@ class Composer:
             return None
         parsed = parse(text, path)
         self.problems.extend(parsed.problems)
-        return parsed.root and self.extend(parsed.root, path, chain)
+        if parsed.root is None:
+            return None
+        root = self._fill(parsed.root) if "${" in text else parsed.root
+        return self.extend(root, path, chain)
+
+    def _fill(self, root: Node) -> Node:
+        """Replace ``${NAME:-default}`` by environment variables."""
+        filler = Filler(os.environ)
+        filled = filler.fill(root)
+        self.problems.extend(filler.problems)
+        return filled
 
     def extend(self, root: Node, path: str, chain: tuple[str, ...] = ()) -> Node | None:
         """Lay a tree over the file it extends, if it does."""

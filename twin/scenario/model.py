@@ -13,19 +13,17 @@ from pydantic import BeforeValidator, Field, StrictBool
 from twin.scenario.quantities import (
     Amount,
     BytesPerSecond,
-    ConstantTime,
     Days,
     Demand,
     Kilograms,
-    LognormalTime,
     Model,
     Name,
     PerProduct,
     PositiveAmount,
     PositiveDays,
-    RandomTime,
     Share,
 )
+from twin.scenario.times import ConstantTime, LognormalTime, RandomTime
 
 NODE_KINDS = ("supplier", "factory", "warehouse", "store")
 ConventionName = Literal["standard", "orgym", "snyder"]
@@ -65,9 +63,11 @@ class Node(Model):
     price: PerProduct = 0.0
     """Revenue per unit sold to customers."""
     unmet: Literal["backlog", "lost"] = "backlog"
-    """What happens to unserved demand, of customers and of downstream nodes."""
+    """What happens to customers' demand that is not served."""
+    unfilled: Literal["backlog", "lost"] | None = None
+    """What happens to orders of downstream nodes that are not shipped; by default as ``unmet``."""
     penalty: PerProduct = 0.0
-    """Per lost unit; or per backlogged unit and day."""
+    """Per lost unit; or per backlogged unit and day; of customers and of downstream nodes."""
     production: Production | None = None
     """Make-to-order production (suppliers and factories)."""
     demand: Annotated[Demand | dict[Name, Demand] | None, Field(union_mode="left_to_right")] = None
@@ -223,6 +223,9 @@ class ScenarioModel(Model):
     """Order of the phases of a period."""
     integral: StrictBool = False
     """Whole units: orders are rounded, allocations cut down."""
+    independent_links: StrictBool = False
+    """Each lane may take all of its source's stock and capacity, whatever the others take, so that
+    stock can fall below zero (as OR-Gym's network does); by default lanes share what there is."""
     discount: Annotated[float, Field(gt=0, le=1, strict=True)] = 1.0
     """Discount factor per period; the first period's factor is discount^0."""
     products: Annotated[dict[Name, Product], Field(min_length=1, max_length=10_000)] = Field(

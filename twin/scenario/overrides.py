@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from pydantic import BaseModel
 
-from twin.errors import Problem
+from twin.errors import Problem, ScenarioError
 from twin.scenario.excerpt import OVERRIDE
 from twin.scenario.findings import clip, did_you_mean, dotted, shown
 from twin.scenario.nodes import Entry, ListNode, MapNode, Mark, Node, ScalarNode, to_data
@@ -72,6 +72,17 @@ def apply_overrides(
         except _Refused as refused:
             problems.append(refused.problem)
     return root, tuple(problems)
+
+
+def path_parts(text: str) -> tuple[str, ...]:
+    """The names of a path as it is written in an override, such as ``nodes.dc.stock``.
+
+    Raises ScenarioError when it is not a path.
+    """
+    try:
+        return tuple(part.name for part in _parse(f"{text}=").parts)
+    except _Refused as refused:
+        raise ScenarioError((refused.problem,)) from None
 
 
 def _parse(text: str) -> _Override:

@@ -1,9 +1,9 @@
-"""Field types shared by all YAML models: numbers with units, random quantities, demand models."""
+"""Field types shared by all YAML models: numbers with units, demand models."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import (
     BaseModel,
@@ -40,7 +40,9 @@ Days = Annotated[float, _reader(units.duration_d), Field(ge=0, le=36_500)]
 PositiveDays = Annotated[float, _reader(units.duration_d), Field(gt=0, le=36_500)]
 Kilograms = Annotated[float, _reader(units.mass_kg), Field(ge=0, le=1e12)]
 BytesPerSecond = Annotated[float, _reader(units.rate_bytes_s), Field(gt=0, le=1e15)]
-Share = Annotated[float, _reader(units.share), Field(ge=0, le=1)]
+_share = _reader(units.share)
+Share = Annotated[float, _share, Field(ge=0, le=1)]
+Growth = Annotated[float, _share, Field(ge=-0.99, le=10)]
 Amount = Annotated[float, Field(ge=0, le=1e12, strict=True)]
 PositiveAmount = Annotated[float, Field(gt=0, le=1e12, strict=True)]
 Name = Annotated[
@@ -55,73 +57,38 @@ PerProduct = Amount | dict[Name, Amount]
 """One number for every product, or a map from product name to number."""
 
 
-class ConstantTime(Model):
-    """Always the same duration."""
-
-    model: Literal["constant"] = "constant"
-    value: Days
-
-
-class UniformTime(Model):
-    """Uniform between ``low`` and ``high``."""
-
-    model: Literal["uniform"]
-    low: Days
-    high: Days
-
-    @model_validator(mode="after")
-    def _ordered(self) -> UniformTime:
-        if self.high < self.low:
-            raise ValueError(f"high ({self.high:g} d) must not be below low ({self.low:g} d)")
-        return self
-
-
-class GammaTime(Model):
-    """Gamma with the given mean and coefficient of variation."""
-
-    model: Literal["gamma"]
-    mean: PositiveDays
-    cv: Annotated[float, Field(gt=0, le=10, strict=True)]
-    """Coefficient of variation: standard deviation / mean."""
-
-
-class LognormalTime(Model):
-    """Lognormal with the given median and 95th percentile."""
-
-    model: Literal["lognormal"]
-    median: PositiveDays
-    p95: PositiveDays
-
-    @model_validator(mode="after")
-    def _ordered(self) -> LognormalTime:
-        if self.p95 < self.median:
-            raise ValueError("p95 must not be below the median")
-        return self
-
-
-def _time_shorthand(value: Any) -> Any:
-    """A bare duration is a constant one."""
-    if isinstance(value, int | float | str) and not isinstance(value, bool):
-        return {"model": "constant", "value": value}
-    return value
-
-
-RandomTime = Annotated[
-    Annotated[ConstantTime | UniformTime | GammaTime | LognormalTime, Field(discriminator="model")],
-    BeforeValidator(_time_shorthand),
-]
-
 Weekly = Annotated[tuple[Amount, ...], Field(min_length=7, max_length=7)]
 Yearly = Annotated[tuple[Amount, ...], Field(min_length=12, max_length=12)]
 
 
+class DemandEvent(Model):
+    """A promotion, a holiday, a strike: a stretch of time with more or less demand."""
+
+    start: Days
+    """Time from the start of the run to the event's begin."""
+    end: PositiveDays
+    """Time from the start of the run to the event's end."""
+    factor: Annotated[float, Field(ge=0, le=1_000, strict=True)]
+    """Multiplied into the mean; a period that the event fills in part takes its part of it."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> DemandEvent:
+        if self.end <= self.start:
+            raise ValueError(f"end ({self.end:g} d) must be after start ({self.start:g} d)")
+        return self
+
+
 class Pattern(Model):
-    """Calendar factors every demand model may carry; day 0 is a Monday, the first of January."""
+    """What every demand model may carry; day 0 is a Monday, the first of January."""
 
     weekly: Weekly | None = None
     """Seven factors, Monday first, multiplied into the mean."""
     yearly: Yearly | None = None
     """Twelve factors, one per month of 365/12 d, multiplied into the mean."""
+    trend: Growth = 0.0
+    """Growth per year of 365 d, compounding, as a share: 0.1 or "10 %"; below zero it declines."""
+    events: Annotated[tuple[DemandEvent, ...], Field(max_length=1_000)] = ()
+    """Promotions and the like; where they overlap, their factors multiply."""
 
 
 class ConstantDemand(Pattern):
@@ -160,6 +127,63 @@ class NegativeBinomialDemand(Pattern):
     """Dispersion: the smaller, the burstier."""
 
 
+class GammaDemand(Pattern):
+    """Gamma demand: never negative, skewed to the right."""
+
+    model: Literal["gamma"]
+    mean: Amount
+    """Units per day."""
+    cv: Annotated[float, Field(gt=0, le=10, strict=True)]
+    """Coefficient of variation of a day's demand: standard deviation / mean."""
+
+
+class UniformDemand(Pattern):
+    """Uniform demand: the daily rate of a period lies anywhere between ``low`` and ``high``."""
+
+    model: Literal["uniform"]
+    low: Amount
+    """Units per day."""
+    high: Amount
+    """Units per day."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> UniformDemand:
+        if self.high < self.low:
+            raise ValueError(f"high ({self.high:g}) must not be below low ({self.low:g})")
+        return self
+
+    @property
+    def mean(self) -> float:
+        """Units per day."""
+        return (self.low + self.high) / 2
+
+
+class CompoundPoissonDemand(Pattern):
+    """Intermittent demand: customers come as a Poisson process, each wants a number of units.
+
+    Calendar factors change how many customers come, not what each of them wants.
+    """
+
+    model: Literal["compound_poisson"]
+    rate: Amount
+    """Customers per day."""
+    size: PositiveAmount
+    """Mean units per customer."""
+    size_cv: Annotated[float, Field(ge=0, le=10, strict=True)] | None = None
+    """Coefficient of variation of the size, gamma; by default geometric on 1, 2, 3, ..."""
+
+    @model_validator(mode="after")
+    def _whole_sizes(self) -> CompoundPoissonDemand:
+        if self.size_cv is None and self.size < 1:
+            raise ValueError("a geometric size is at least 1 unit; give size_cv for smaller sizes")
+        return self
+
+    @property
+    def mean(self) -> float:
+        """Units per day."""
+        return self.rate * self.size
+
+
 class TraceDemand(Pattern):
     """Demand read from a column of a CSV file, one row per period."""
 
@@ -177,10 +201,16 @@ class TraceDemand(Pattern):
 
 
 Demand = Annotated[
-    ConstantDemand | PoissonDemand | NormalDemand | NegativeBinomialDemand | TraceDemand,
+    ConstantDemand
+    | PoissonDemand
+    | NormalDemand
+    | NegativeBinomialDemand
+    | GammaDemand
+    | UniformDemand
+    | CompoundPoissonDemand
+    | TraceDemand,
     Field(discriminator="model"),
 ]
-DEMAND_MODELS = ("constant", "poisson", "normal", "negative_binomial", "trace")
 
 
 def is_demand(value: object) -> bool:

@@ -18,8 +18,9 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from twin.engine.clock import ARRIVAL, Clock
+from twin.exogenous.moments import lognormal_sigma
 from twin.exogenous.streams import stream
-from twin.network.world import World, lognormal_sigma
+from twin.network.world import World
 from twin.tools.quota import SECONDS_PER_D
 
 Direction = Literal["request", "answer"]

@@ -1,0 +1,43 @@
+"""The factor that the calendar, the trend and events put on the mean of a demand model."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from twin.scenario.quantities import DemandEvent, Pattern
+
+MONTH_D = 365 / 12
+YEAR_D = 365.0
+
+Floats = NDArray[np.float64]
+
+
+def calendar(spec: Pattern, periods: int, period_d: float) -> Floats:
+    """Factor of each period: (period,).
+
+    A period takes the weekly and the yearly factor of the day on which it starts.
+    """
+    day = np.floor(np.arange(periods) * period_d + 1e-9)
+    factor = course(spec, periods, period_d)
+    if spec.weekly is not None:
+        factor = factor * np.array(spec.weekly)[(day % 7).astype(int)]
+    if spec.yearly is not None:
+        factor = factor * np.array(spec.yearly)[((day % YEAR_D) / MONTH_D).astype(int)]
+    return factor
+
+
+def course(spec: Pattern, periods: int, period_d: float) -> Floats:
+    """The part of the factor that does not come round again, trend and events: (period,)."""
+    start = np.arange(periods, dtype=np.float64) * period_d
+    factor: Floats = np.power(1.0 + spec.trend, start / YEAR_D)
+    for event in spec.events:
+        factor = factor * (1.0 + (event.factor - 1.0) * _part_within(event, start, period_d))
+    return factor
+
+
+def _part_within(event: DemandEvent, start: Floats, period_d: float) -> Floats:
+    """Share of each period that lies within the event; rounded, so that whole periods count 1."""
+    overlap = np.minimum(start + period_d, event.end) - np.maximum(start, event.start)
+    share: Floats = np.clip(overlap / period_d, 0.0, 1.0).round(9)
+    return share
