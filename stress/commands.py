@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from twin.errors import NothingSelectedError
 from twin.options import jobs_option, json_option, print_json, run_argument
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from stress.trial import Trial
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 suite_option = click.option(
     "--suite",
@@ -38,38 +49,55 @@ sabotage_option = click.option(
 )
 
 
-@click.command()
-@run_argument
-@suite_option
-@gate_option
-@registry_option
-@sabotage_option
-@jobs_option
-@json_option
-def stress(
+def trial_options(command: F) -> F:
+    """What `stress` and `judge` share: the run, its judges and how much to use of the machine."""
+    for option in (
+        json_option,
+        jobs_option,
+        sabotage_option,
+        registry_option,
+        gate_option,
+        suite_option,
+        run_argument,
+    ):
+        command = option(command)
+    return command
+
+
+@contextmanager
+def opened_trial(
+    stage: str,
     run: Path,
     suite: Path,
     gate: Path,
     registry: Path,
     sabotage: str,
     jobs: int,
-    as_json: bool,
-) -> int:
-    """Run the stress campaign of SUITE on the fleet of RUN; an interrupted one goes on."""
-    from dataclasses import replace
-
+    quiet: bool,
+) -> Iterator[tuple[Trial, Progress]]:
+    """A trained run with its judges and champion; the time of the block counts as a stage."""
     from agents.runs import open_run
-    from stress.pipeline import stress_stage
     from stress.trial import open_trial, read_terms, seal_artifact, with_champion
     from twin.progress import stages
 
     terms = read_terms(suite, gate)
     folder = open_run(run)
-    with stages(quiet=as_json) as display, folder.timed("stress"):
+    with stages(quiet) as display, folder.timed(stage):
         trial = with_champion(open_trial(folder, terms, display, jobs), registry)
         seal_artifact(folder)
-        report = stress_stage(replace(trial, sabotage=sabotage), display)
+        yield replace(trial, sabotage=sabotage), display
+
+
+@click.command()
+@trial_options
+def stress(as_json: bool, **options: Any) -> int:
+    """Run the stress campaign of SUITE on the fleet of RUN; an interrupted one goes on."""
+    from stress.pipeline import stress_stage
+
+    with opened_trial("stress", quiet=as_json, **options) as (trial, display):
+        report = stress_stage(trial, display)
     bad = sum(bool(case.violations or case.error) for case in report.results)
+    run = options["run"]
     document = {
         "run": str(run),
         "episodes": len(report.results),
@@ -87,36 +115,14 @@ def stress(
 
 
 @click.command()
-@run_argument
-@suite_option
-@gate_option
-@registry_option
-@sabotage_option
-@jobs_option
-@json_option
-def judge(
-    run: Path,
-    suite: Path,
-    gate: Path,
-    registry: Path,
-    sabotage: str,
-    jobs: int,
-    as_json: bool,
-) -> int:
+@trial_options
+def judge(as_json: bool, **options: Any) -> int:
     """Judge RUN by the GATE file: PASS, FAIL or INCONCLUSIVE, with the evidence."""
-    from dataclasses import replace
-
-    from agents.runs import open_run
     from stress.pipeline import judge_stage
-    from stress.trial import open_trial, read_terms, with_champion
     from stress.wording import verdict_lines
-    from twin.progress import stages
 
-    terms = read_terms(suite, gate)
-    folder = open_run(run)
-    with stages(quiet=as_json) as display, folder.timed("judge"):
-        trial = with_champion(open_trial(folder, terms, display, jobs), registry)
-        verdict = judge_stage(replace(trial, sabotage=sabotage), display)
+    with opened_trial("judge", quiet=as_json, **options) as (trial, display):
+        verdict = judge_stage(trial, display)
     if as_json:
         print_json(verdict.model_dump(mode="json"))
     else:
