@@ -97,7 +97,10 @@ def run(args: list[str] | None = None) -> int:
         error.show()
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
-        click.echo("Interrupted. Run the same command again to resume.", err=True)
+        click.echo(
+            "Interrupted. What is finished is kept: run it again, with --resume if it has it.",
+            err=True,
+        )
         return 130
     except TwinError as error:
         click.echo(f"error: {error}" if error.exit_code != 3 else str(error), err=True)
