@@ -28,9 +28,12 @@ def test_the_python_example_runs():
     before = Path.cwd()
     os.chdir(ROOT)
     try:
-        exec(compile(code, "README.md", "exec"), {})
+        names = {}
+        exec(compile(code, "README.md", "exec"), names)
     finally:
         os.chdir(before)
+    assert names["ledger"].digest == twin.simulate(names["scenario"], seed=7).digest
+    assert names["env"].possible_agents
 
 
 def test_every_command_is_in_the_table_and_exists():
