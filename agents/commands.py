@@ -1,10 +1,8 @@
-"""Commands about policies: simulate, train."""
+"""Commands about policies: simulate."""
 
 from __future__ import annotations
 
 import dataclasses
-import shlex
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -128,46 +126,3 @@ def _print_kpis(results: list[SeedResult], kpis: dict[str, Spread], digest: obje
     console = Console()
     console.print(table)
     console.print(f"{len(results)} seed(s), digest {digest}", highlight=False)
-
-
-@click.command()
-@scenario_argument
-@seed_option()
-@click.option("--agent-steps", type=click.IntRange(1), default=None, help="Training budget.")
-@click.option("--resume", is_flag=True, help="Go on with the newest unfinished run like this one.")
-@overrides_option
-@out_option("Folder for run folders [default: runs].")
-@json_option
-def train(
-    scenario: Path,
-    seed: int,
-    agent_steps: int | None,
-    resume: bool,
-    overrides: tuple[str, ...],
-    out: Path | None,
-    as_json: bool,
-) -> None:
-    """Tune the static baseline of SCENARIO, then train a fleet with MAPPO as a correction to it."""
-    from agents.learn.config import train_config
-    from agents.runs import create_run, unfinished_run
-    from agents.stages import train_stage, tune_stage
-    from twin.network.world import compile_world
-    from twin.progress import stages
-    from twin.scenario import load
-
-    loaded = load(scenario, overrides)
-    world = compile_world(loaded.model)
-    base = out or Path("runs")
-    config = train_config(seed, agent_steps)
-    settings = {"agent_steps": str(config.agent_steps)}
-    found = unfinished_run(base, loaded, seed, settings) if resume else None
-    folder = found or create_run(
-        base, loaded, seed, overrides, shlex.join(["twin", *sys.argv[1:]]), settings
-    )
-    with stages(quiet=as_json) as display:
-        tuned = tune_stage(folder, world, seed, display)
-        bundle = train_stage(folder, world, tuned["base_stock"], config, display)
-    if as_json:
-        print_json({"run": str(folder.path), "bundle": str(bundle)})
-    else:
-        click.echo(f"{folder.path}\nnext: twin stress {folder.path}")

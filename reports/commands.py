@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
-from stress.commands import gate_option, registry_option, sabotage_option, suite_option
-from twin.options import (
-    jobs_option,
-    json_option,
-    out_option,
-    overrides_option,
-    print_json,
-    run_argument,
-    scenario_argument,
-    seed_option,
-)
+from stress.commands import plan_of, sabotage_option, training_options
+from twin.options import jobs_option, json_option, print_json, run_argument
 
 
 @click.command()
@@ -31,55 +21,16 @@ def report(run: Path) -> None:
 
 
 @click.command()
-@scenario_argument
-@suite_option
-@gate_option
-@registry_option
+@training_options
 @sabotage_option
-@seed_option()
-@click.option("--agent-steps", type=click.IntRange(1), default=None, help="Training budget.")
-@click.option("--resume", is_flag=True, help="Go on with the newest unfinished run like this one.")
-@click.option("--from-scratch", is_flag=True, help="Do not start training from the champion.")
 @jobs_option
-@overrides_option
-@out_option("Folder for run folders [default: runs].")
 @json_option
-def prove(
-    scenario: Path,
-    suite: Path,
-    gate: Path,
-    registry: Path,
-    sabotage: str,
-    seed: int,
-    agent_steps: int | None,
-    resume: bool,
-    from_scratch: bool,
-    jobs: int,
-    overrides: tuple[str, ...],
-    out: Path | None,
-    as_json: bool,
-) -> int:
+def prove(as_json: bool, **options: Any) -> int:
     """Take SCENARIO to a judged fleet: tune, train, stress, judge, promote or refuse, report."""
-    from reports.prove import Plan, prove_scenario
+    from reports.prove import prove_scenario
     from stress.wording import verdict_lines
 
-    plan = Plan(
-        scenario=scenario,
-        overrides=overrides,
-        suite=suite,
-        gate=gate,
-        registry=registry,
-        sabotage=sabotage,
-        seed=seed,
-        agent_steps=agent_steps,
-        resume=resume,
-        from_scratch=from_scratch,
-        jobs=jobs,
-        runs=out or Path("runs"),
-        command=shlex.join(["twin", *sys.argv[1:]]),
-        quiet=as_json,
-    )
-    outcome = prove_scenario(plan)
+    outcome = prove_scenario(plan_of(options), quiet=as_json)
     verdict = outcome.verdict
     if as_json:
         document = verdict.model_dump(mode="json")

@@ -1,7 +1,9 @@
-"""Commands about stress and judgement: stress, judge, promote, rollback, replay."""
+"""Commands from training to promotion: train, stress, judge, promote, rollback, replay."""
 
 from __future__ import annotations
 
+import shlex
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -11,11 +13,21 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from twin.errors import NothingSelectedError
-from twin.options import jobs_option, json_option, print_json, run_argument
+from twin.options import (
+    jobs_option,
+    json_option,
+    out_option,
+    overrides_option,
+    print_json,
+    run_argument,
+    scenario_argument,
+    seed_option,
+)
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
+    from stress.training import Plan
     from stress.trial import Trial
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -62,6 +74,52 @@ def trial_options(command: F) -> F:
     ):
         command = option(command)
     return command
+
+
+def training_options(command: F) -> F:
+    """What `train` and `prove` share: what to train, and what it will be judged by."""
+    budget = click.option(
+        "--agent-steps", type=click.IntRange(1), default=None, help="Training budget."
+    )
+    resume = click.option(
+        "--resume", is_flag=True, help="Go on with the newest unfinished run like this one."
+    )
+    scratch = click.option(
+        "--from-scratch", is_flag=True, help="Do not start training from the champion."
+    )
+    runs = out_option("Folder for run folders [default: runs].")
+    for option in (runs, overrides_option, scratch, resume, budget, seed_option()):
+        command = option(command)
+    for option in (registry_option, gate_option, suite_option, scenario_argument):
+        command = option(command)
+    return command
+
+
+def plan_of(options: dict[str, Any]) -> Plan:
+    """The plan that the options of `train` or `prove` describe."""
+    from stress.training import Plan
+
+    runs = options.pop("out") or Path("runs")
+    return Plan(**options, runs=runs, command=shlex.join(["twin", *sys.argv[1:]]))
+
+
+@click.command()
+@training_options
+@json_option
+def train(as_json: bool, **options: Any) -> None:
+    """Tune the static baseline of SCENARIO, then train a fleet with MAPPO as a correction to it.
+
+    The suite and the gate that will judge it are hashed before training starts.
+    """
+    from stress.training import trained_trial
+    from twin.progress import stages
+
+    with stages(quiet=as_json) as display:
+        folder = trained_trial(plan_of(options), display).folder
+    if as_json:
+        print_json({"run": str(folder.path), "bundle": str(folder.bundle)})
+    else:
+        click.echo(f"{folder.path}\nnext: twin stress {folder.path}")
 
 
 @contextmanager

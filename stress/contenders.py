@@ -7,13 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from agents.seeds import SeedResult, Spread, run_seeds, spreads
+from stress.evidence import BASELINE
 from stress.results import Contender
 from stress.statistics import bootstrap, cost_ratio, pairs
 from twin.env.policy import Policy
 from twin.env.rules import OrderingRule
 from twin.network.world import World
-
-REFERENCE = "baseline"
 
 
 def compare(
@@ -30,7 +29,7 @@ def compare(
         if progress is not None:
             progress(number / len(policies), name)
         results[name] = run_seeds(world, policy, seeds, jobs)
-    reference = _costs(results[REFERENCE])
+    reference = _costs(results[BASELINE])
     return tuple(_contender(name, runs, reference, seed) for name, runs in results.items())
 
 

@@ -18,6 +18,7 @@ from agents.gateway.episode import run_through_tools
 from agents.trace import write_traces
 from stress.campaign import Campaign, CampaignReport, run_campaign
 from stress.contenders import compare
+from stress.evidence import BASELINE, CHAMPION, FLEET
 from stress.gate import Provenance, gate_digest, judge
 from stress.playback import play_back
 from stress.results import CaseResult, Contender, Manifest, Verdict
@@ -25,9 +26,6 @@ from stress.run_case import ScenarioRef, policy_of, rule_text
 from stress.statistics import Interval, mean_interval
 from stress.store import TABLE, read_table
 from stress.trial import (
-    BASELINE,
-    CHAMPION,
-    FLEET,
     Trial,
     sealed_artifact,
     suite_digest,

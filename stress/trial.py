@@ -13,6 +13,7 @@ from agents.checkpoint.bundle import read_bundle_hash
 from agents.checkpoint.registry import ChampionRecord, Registry
 from agents.runs import RunFolder
 from agents.stages import STATIC, tune_stage
+from stress.evidence import BASELINE, CHAMPION, FLEET
 from stress.gate import GateModel, load_gate
 from stress.run_case import PolicyRef
 from stress.spec import StressSuite
@@ -21,7 +22,6 @@ from twin.errors import UsageError
 from twin.network.world import World, compile_world
 from twin.scenario import Scenario, load_document
 
-FLEET, BASELINE, CHAMPION = "fleet", "baseline", "champion"
 SUITE = Path("scenarios/stress/standard.yaml")
 GATE = Path("scenarios/gates/default.yaml")
 REGISTRY = Path("registry")

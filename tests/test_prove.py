@@ -86,6 +86,28 @@ def test_a_fleet_that_learnt_passes_and_is_promoted(passed):
     assert {"manifest.json", "cases.parquet", "report.html", "traces", "bundle"} <= written
 
 
+def test_the_stages_one_by_one_pass_what_prove_passes(folder, tmp_path, capsys):
+    judges, registry = options(folder)[:4], ["--registry", str(tmp_path / "registry")]
+    scenario = [str(folder / "shop.yaml"), "--agent-steps", "60000", "--out", str(tmp_path)]
+    assert run(["train", *scenario, *judges, *registry, "--json"]) == 0
+    made = json.loads(capsys.readouterr().out)["run"]
+    assert run(["stress", made, *judges, *registry]) == 0
+    assert run(["judge", made, *judges, *registry]) == 0
+    assert run(["promote", made, *registry]) == 0
+    assert run(["report", made]) == 0
+    assert "version 1" in capsys.readouterr().out
+
+
+def test_a_gate_that_was_changed_after_training_is_refused(folder, passed, tmp_path, capsys):
+    easier = tmp_path / "gate.yaml"
+    easier.write_text(GATE.replace("worst_scenario: 50 %", "worst_scenario: 90 %"))
+    run_folder = trained_only(passed, tmp_path / "changed")
+    judges = [*options(folder)[:2], "--gate", str(easier), "--registry", str(tmp_path / "none")]
+    assert run(["stress", str(run_folder), *judges]) == 0
+    assert run(["judge", str(run_folder), *judges]) == 1
+    assert "FAIL         G0" in capsys.readouterr().out
+
+
 def test_a_new_proof_starts_from_the_champion_and_says_so(folder, passed, capsys):
     from agents.checkpoint.bundle import read_bundle, read_bundle_hash
 

@@ -28,7 +28,7 @@ COMMANDS = {
     "simulate": ("agents.commands:simulate", "Run a network under a policy for some seeds."),
     "risk": ("agents.risk_commands:risk", "Take one node out at a time: cost, service, recovery."),
     "bound": ("agents.bound_commands:bound", "What a scenario leaves to win: the LP bound."),
-    "train": ("agents.commands:train", "Train a fleet with MAPPO."),
+    "train": ("stress.commands:train", "Train a fleet with MAPPO."),
     "stress": ("stress.commands:stress", "Run the stress campaign on a trained fleet."),
     "judge": ("stress.commands:judge", "Judge a stressed run by a gate file."),
     "promote": ("stress.commands:promote", "Make a run that passed the champion."),

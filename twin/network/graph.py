@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twin.errors import SimulationError
+from twin.scenario.lanes import split_lane
 from twin.scenario.model import ScenarioModel
 
 if TYPE_CHECKING:
@@ -18,13 +19,15 @@ if TYPE_CHECKING:
 
 
 def lane_ends(key: str) -> tuple[str, str]:
-    """Source and destination of a lane key.
+    """Source and destination of a lane key; raises SimulationError when it is not one.
 
     >>> lane_ends("plant -> dc")
     ('plant', 'dc')
     """
-    source, _, destination = key.partition("->")
-    return source.strip(), destination.strip()
+    ends = split_lane(key)
+    if ends is None:
+        raise SimulationError("not a lane", "", repr(key), "source -> destination")
+    return ends
 
 
 def as_networkx(model: ScenarioModel) -> nx.DiGraph:
