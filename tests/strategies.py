@@ -193,7 +193,7 @@ def decisions(draw: st.DrawFn, world: World, replications: int) -> Decisions:
     _, lanes, products, _ = world.shape
     shape = (world.periods, lanes, products, replications)
     rng = np.random.default_rng(draw(seeds()))
-    mean = np.maximum(world.throughput[world.destination] * world.share[:, None], 3.0)
+    mean = np.maximum(world.throughput[world.destination] * world.share, 3.0)
     orders = rng.uniform(0, 3, shape) * mean[..., None] * (rng.random(shape) < 0.7)
     booked = rng.integers(0, 5, shape[:2] + shape[3:]).astype(float)
     loads = rng.choice([0.0, 0.5, 1.0], size=booked.shape)

@@ -111,7 +111,7 @@ def test_both_engines_agree_on_every_shipped_scenario(file: Path) -> None:
     paths = [draw_path(world, seed) for seed in (1, 2)]
     rng = np.random.default_rng(3)
     shape = (world.periods, *world.shape[1:3], len(paths))
-    flow = world.throughput[world.destination] * world.share[:, None]
+    flow = world.throughput[world.destination] * world.share
     orders = rng.uniform(0, 2.5, shape) * flow[..., None]
     booked = rng.integers(0, 4, (*shape[:2], len(paths))).astype(float)
     chosen = Decisions(orders, booked, rng.uniform(0, 1, booked.shape))

@@ -23,6 +23,7 @@ from twin.scenario import (
     read_sources,
     render,
 )
+from twin.scenario.capacity import Capacity
 from twin.scenario.files import MAX_YAML_BYTES
 from twin.scenario.nodes import to_data
 from twin.scenario.quantities import Model, PoissonDemand, TraceDemand
@@ -215,7 +216,7 @@ def test_a_file_is_laid_over_the_one_it_extends(write: Write) -> None:
     model = scenario.model
     assert (model.name, model.nodes["dc"].stock) == ("over", 0.0)
     assert list(model.lanes) == ["plant -> dc", "dc -> north"]
-    assert model.lanes["dc -> north"].capacity == 9
+    assert model.lanes["dc -> north"].capacity == Capacity(units=9)
     assert [Path(file.path).name for file in scenario.files] == ["over.yaml", "base.yaml"]
 
 

@@ -1,6 +1,6 @@
-"""Units in strings: ``"3 d"``, ``"36 h"``, ``"40 t"``, ``"64 KB/s"``, ``"10 %"`` to base units.
+"""Units in strings: ``"3 d"``, ``"40 t"``, ``"2 m3"``, ``"250 km"``, ``"64 KB/s"``, ``"10 %"``.
 
-Base units inside the twin: days, kilograms, bytes per second, plain shares.
+Base units inside the twin: days, kilograms, cubic metres, kilometres, bytes per second, shares.
 A bare number is taken to be in the base unit.
 """
 
@@ -20,6 +20,8 @@ DURATION_D = {
     "w": 7.0,
 }
 MASS_KG = {"g": 0.001, "kg": 1.0, "t": 1000.0}
+VOLUME_M3 = {"cm3": 1e-6, "l": 1e-3, "m3": 1.0}
+DISTANCE_KM = {"m": 0.001, "km": 1.0, "mi": 1.609344}
 RATE_BYTES_S = {"B/s": 1.0, "KB/s": 1e3, "MB/s": 1e6, "GB/s": 1e9}
 SHARE = {"%": 0.01}
 
@@ -59,6 +61,16 @@ def duration_d(value: object) -> float:
 def mass_kg(value: object) -> float:
     """Kilograms of a mass such as ``"40 t"``; a bare number is kilograms."""
     return parse_quantity(value, MASS_KG, "mass")
+
+
+def volume_m3(value: object) -> float:
+    """Cubic metres of a volume such as ``"40 l"``; a bare number is cubic metres."""
+    return parse_quantity(value, VOLUME_M3, "volume")
+
+
+def distance_km(value: object) -> float:
+    """Kilometres of a distance such as ``"250 km"``; a bare number is kilometres."""
+    return parse_quantity(value, DISTANCE_KM, "distance")
 
 
 def rate_bytes_s(value: object) -> float:

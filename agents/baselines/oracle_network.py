@@ -53,7 +53,7 @@ class NetworkProgram:
 
     def _shipments(self, shape: tuple[int, ...]) -> Ints:
         world, prices = self.world, self.world.prices
-        per_unit = prices.freight + prices.make[world.source]
+        per_unit = prices.freight + prices.make
         # A unit is charged for transit at the end of every period before the one it arrives in.
         paid = np.concatenate([[0.0], np.cumsum(self.discount)])
         end = np.minimum(self._arrival, world.periods)

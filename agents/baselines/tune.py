@@ -215,4 +215,5 @@ def repeated(path: BatchPath, times: int) -> BatchPath:
             return np.broadcast_to(values[..., :1], (*values.shape[:-1], values.shape[-1] * times))
         return np.tile(values, times)
 
-    return replace(path, **{name: widen(values) for name, values in vars(path).items()})
+    given = {name: values for name, values in vars(path).items() if values is not None}
+    return replace(path, **{name: widen(values) for name, values in given.items()})

@@ -143,7 +143,7 @@ def _start(world: World, group: Group, members: tuple[Codec, ...]) -> Array:
     for i, codec in enumerate(members):
         if codec.spec.role == "replenish" and codec.form == "order_quantity":
             lanes = codec.spec.lanes
-            flow = world.throughput[world.destination[lanes]] * world.share[lanes, None]
+            flow = world.throughput[world.destination[lanes]] * world.share[lanes]
             start[i, : codec.action_size] = np.minimum(flow.ravel() / codec.max_order, 1.0)
     mean: Array = start.mean(axis=0)
     return mean

@@ -12,12 +12,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from twin.engine.batch_arrays import WorldArrays, over_products
+from twin.engine.batch_arrays import WorldArrays
 from twin.engine.batch_fleet import put_on_vehicles
+from twin.engine.batch_limits import over_products
 from twin.engine.batch_money import PeriodProfit
-from twin.engine.batch_path import BatchPath, stack_paths
+from twin.engine.batch_path import BatchPath, as_array, stack_paths
 from twin.engine.batch_pipeline import Pipeline, Returns, plus
-from twin.engine.ledger import Quantities
+from twin.engine.batch_support import refuse_unknown
+from twin.engine.ledger import Quantities, shape_of
+from twin.engine.placing import OrderDesk, State
+from twin.engine.rules import DUST
 from twin.env.observe import RECENT
 from twin.errors import SimulationError
 from twin.network.world import World
@@ -35,6 +39,7 @@ class BatchEngine:
     """
 
     def __init__(self, world: World, path: BatchPath, xp: Any = np, keep_rows: bool = True) -> None:
+        refuse_unknown(world)
         self.world = world
         self.path = path
         self.xp = xp
@@ -44,17 +49,20 @@ class BatchEngine:
         self.backlog = 0 * arrays.initial_stock  # customers'
         self.pending = self.backlog  # customers' demand known, not yet served
         self.book = arrays.zero_lanes  # (lane, product, B) orders at the source
-        self.under_way = arrays.zero_lanes  # orders on their way to the source
-        self.transit = arrays.zero_lanes  # shipped, not received
+        self.under_way = arrays.zero_lanes + sum(arrays.initial_orders)  # on their way there
+        self.transit = arrays.zero_lanes + sum(arrays.initial_transit)  # shipped, not received
         self.dock: Any | None = None  # arrived, not received
         one = arrays.zero_lanes[:1, 0] + 1 if world.lanes else 0 * path.demand[0, :1, 0] + 1
         self.idle = _column([float(f.vehicles) for f in world.fleets], one, xp)  # (fleet, B)
         self._no_trips = _column([0.0] * len(world.lanes), one, xp)  # (lane, B)
+        self._booking = (_column(world.fleet_vehicles.tolist(), one, xp), self._no_trips)
+        self._fleet_size = self.idle
         self._shipments = Pipeline(path.due, path.demand, xp)
         counts = tuple(f.vehicles for f in world.fleets)
         self._returns = Returns(path.trip_due, counts, path.demand[0], xp) if counts else None
         self._levels = self._shipping_levels()
-        self._profit = PeriodProfit(world, arrays, path.demand, xp)
+        self._profit = PeriodProfit(world, arrays, path.demand, xp, _unused(world, path))
+        self._desk = OrderDesk(world, xp, self._cast)
         self._keep = keep_rows
         self._memory = max(world.history, RECENT, self._shipments.longest, _longest_lag(world)) + 1
         self._ordered: dict[int, Any] = {}
@@ -62,7 +70,8 @@ class BatchEngine:
         self._requests: dict[int, Any] = {}
         self._rows: dict[str, list[Any]] = {f.name: [] for f in fields(Quantities)}
         self._row: dict[str, Any] = {}
-        self._lags = sorted({int(lag) for lag in world.order_lag})
+        lags = np.maximum(world.order_lag, int(world.convention.ships_before_ordering))
+        self._lags = [(int(lag), self.lane_mask(lags == lag)) for lag in np.unique(lags)]
         self._at_order = False
 
     @property
@@ -80,14 +89,14 @@ class BatchEngine:
         if self.arrays.keeps is not None:
             served = self.xp.minimum(customers, self._stock())
             customers = self.xp.where(self.arrays.keeps > 0, customers, served)
-        return customers + self.arrays.sent(self.book)
+        return customers + self.arrays.recipes.claimed(self.book)
 
     def demand_row(self, t: int) -> Any:
         """Customers' demand of a past or current period: (node, product, B)."""
         return self.path.demand[t]
 
     def request_row(self, t: int) -> Any:
-        """Orders of downstream nodes that reached each node in a past period."""
+        """Stock that the orders which reached each node in a past period ask for."""
         return self._requests[t]
 
     def shipped_row(self, t: int) -> Any:
@@ -109,6 +118,8 @@ class BatchEngine:
         self.t += 1
         self._row = {"received": self.arrays.zero_lanes}
         self.dock = plus(self.dock, self._shipments.arrivals(self.t, self._shipped))
+        if self.t < len(self.arrays.initial_transit):
+            self.dock = plus(self.dock, self.arrays.initial_transit[self.t])
         if self._returns is not None:
             self.idle = self.idle + self._returns.row(self.t)
         for phase in self.world.convention.before_order:
@@ -126,12 +137,12 @@ class BatchEngine:
         if not self._at_order:
             raise SimulationError("not at a decision epoch", fix="Call advance() first.")
         self._at_order = False
+        self._booking = (vehicles, min_load)
         self._place(self.xp.round(orders) if self.arrays.integral else orders)
         for phase in self.world.convention.after_order:
-            if phase == "ship":
-                self._ship(vehicles, min_load)
-            else:
-                self._run(phase)
+            self._run(phase)
+        for name, rows in self._rows.items() if self._keep else ():
+            rows.append(self._row.get(name))
 
     def profit_row(self) -> Any:
         """Profit of the period just finished, not discounted: (node, B)."""
@@ -148,7 +159,13 @@ class BatchEngine:
         """
         if not self._keep:
             raise SimulationError("the rows were not kept", fix="Build it with keep_rows=True.")
-        return Quantities(**{name: _as_numpy(rows) for name, rows in self._rows.items()})
+        empty = (self.world.periods, self.path.replications)
+        return Quantities(
+            **{
+                n: _as_numpy(rows, shape_of(self.world, n), *empty)
+                for n, rows in self._rows.items()
+            }
+        )
 
     def _run(self, phase: str) -> None:
         match phase:
@@ -156,6 +173,8 @@ class BatchEngine:
                 self._receive()
             case "demand":
                 self.pending = self.path.demand[self.t]
+            case "ship":
+                self._ship(*self._booking)
             case "serve":
                 self._serve()
             case "account":
@@ -163,24 +182,41 @@ class BatchEngine:
 
     def _place(self, orders: Any) -> None:
         """Send the orders to the sources, where they arrive after the order lead time."""
-        t = self.t
-        self._row["ordered"] = self._ordered[t] = orders
-        arrived = orders
-        if self._lags and self._lags != [0]:
-            arrived = self._arrived_orders()
-            self.under_way = self.under_way + orders - arrived
-        self._requests[t] = self.arrays.sent(arrived)
-        self.book = self.book + arrived
+        if self._desk.changes_orders:
+            orders = self._desk.placed(orders, self._desk_state())
+            orders = self.xp.round(orders) if self.arrays.integral else orders
+        self._row["ordered"] = self._ordered[self.t] = orders
+        self.under_way = self.under_way + orders
 
-    def _arrived_orders(self) -> Any:
-        rows = [self._ordered.get(self.t - lag, self.arrays.zero_lanes) for lag in self._lags]
-        total = rows[0]
-        for lag, row in zip(self._lags[1:], rows[1:], strict=True):
-            total = self.xp.where(self.lane_mask(self.world.order_lag == lag), row, total)
-        return total
+    def _desk_state(self) -> State | None:
+        if not self._desk.looks_at_state:
+            return None
+        free = self.xp.clip(self.on_hand - self.owed(), 0, None)
+        free = free if self.arrays.endless is None else free + self.arrays.endless
+        arriving = self._arrived_orders(0 * self.under_way)
+        return State(self.inventory_position(), free, self.path.lane_open[self.t], arriving)
+
+    def _arrived_orders(self, now: Any) -> Any:
+        """Orders that reach their sources in this period; ``now`` are those just placed."""
+        t, total = self.t, None
+        for lag, mask in self._lags:
+            row = now if lag == 0 else self._ordered.get(t - lag, self.arrays.zero_lanes)
+            total = row if total is None else self.xp.where(mask, row, total)
+        if t < len(self.arrays.initial_orders):
+            total = plus(total, self.arrays.initial_orders[t])
+        return self.arrays.zero_lanes if total is None else total
+
+    def _cast(self, values: NDArray[np.float64]) -> Any:
+        """Numpy values as an array of the engine's kind."""
+        like = self.path.demand
+        return as_array(values, self.xp, like.dtype, getattr(like, "device", None))
 
     def _ship(self, vehicles: Any, min_load: Any) -> None:
         """Serve the orders of downstream nodes, one echelon after the other where that matters."""
+        arrived = self._arrived_orders(self._ordered.get(self.t, self.arrays.zero_lanes))
+        self._requests[self.t] = self.arrays.recipes.claimed(arrived)
+        self.book = self.book + arrived
+        self.under_way = self.under_way - arrived
         shipped, trips, left = None, self._no_trips, 0 * self.idle
         for lanes in self._levels:
             sent, leaving, gone = self._ship_lanes(lanes, vehicles, min_load)
@@ -188,8 +224,8 @@ class BatchEngine:
             trips, left = trips + leaving, left + gone
         if self._returns is not None:
             self._returns.leave(self.t, left)
-        self._shipped[self.t] = shipped
         self._row |= {"shipped": shipped, "trips": trips, "unfilled": self.book}
+        self._shipped[self.t] = self._on_the_road(shipped)
         if self.arrays.source_keeps is not None:
             self.book = self.book * self.arrays.source_keeps
 
@@ -199,19 +235,51 @@ class BatchEngine:
         trips, left = 0.0, 0.0
         shipped = self._allocate(self._within_lanes(want))
         if arrays.fleets:
-            shipped, trips, left = put_on_vehicles(
-                self.arrays, shipped, vehicles, min_load, self.idle, self.xp
-            )
-            self.idle = self.idle - left
+            shipped, trips, left = self._on_vehicles(shipped, vehicles, min_load)
         if arrays.integral:
             shipped = xp.floor(shipped + arrays.slack)
-        used = arrays.sent(shipped) * arrays.raw_per_unit
-        rest = self.on_hand - used
+        rest = self.on_hand - arrays.recipes.claimed(shipped) * arrays.limited
         self.on_hand = rest if arrays.independent else xp.clip(rest, 0, None)
         self.book = xp.clip(self.book - shipped, 0, None)
-        self.transit = self.transit + shipped
-        self._arrive_at_once(self._shipments.at_once(self.t, shipped))
+        good = self.path.good
+        on_the_road = shipped if good is None else shipped - self._scrapped(shipped, good[self.t])
+        self.transit = self.transit + on_the_road
+        self._arrive_at_once(self._shipments.at_once(self.t, on_the_road))
         return shipped, trips, left
+
+    def _scrapped(self, shipped: Any, good: Any) -> Any:
+        lost = shipped * (1 - good)[:, None]
+        return self.xp.round(lost) if self.arrays.integral else lost
+
+    def _on_the_road(self, shipped: Any) -> Any:
+        """Record what a shipment costs and loses; what will arrive of it: (lane, product, B)."""
+        if self.path.price_factor is not None:
+            listed = over_products(self.arrays.prices.transfer[..., None] * shipped)
+            self._row["surcharge"] = listed * (self.path.price_factor[self.t] - 1)
+        if self.arrays.produces is not None:
+            started = 1.0 * (shipped > DUST)
+            self._row["setups"] = over_products(started) * self.arrays.produces
+        if self.path.good is None:
+            return shipped
+        self._row["scrapped"] = self._scrapped(shipped, self.path.good[self.t])
+        return shipped - self._row["scrapped"]
+
+    def _on_vehicles(self, ready: Any, vehicles: Any, min_load: Any) -> tuple[Any, Any, Any]:
+        """What leaves, on vehicles or by common carrier; trips and vehicles gone."""
+        xp, arrays, idle = self.xp, self.arrays, self.idle
+        if self.path.fleet_up is not None:
+            count = self._fleet_size
+            down = xp.ceil((1 - self.path.fleet_up[self.t]) * count - arrays.slack)
+            idle = xp.clip(idle - down, 0, None)
+        loaded, trips, left = put_on_vehicles(arrays, ready, vehicles, min_load, idle, xp)
+        self.idle = self.idle - left
+        if arrays.carrier is None:
+            return loaded, trips, left
+        loaded = xp.floor(loaded + arrays.slack) if arrays.integral else loaded
+        rest = (ready - loaded) * arrays.carrier
+        rest = xp.floor(rest + arrays.slack) if arrays.integral else rest
+        self._row["carrier"] = plus(self._row.get("carrier"), over_products(rest))
+        return loaded + rest, trips, left
 
     def _arrive_at_once(self, arrived: Any | None) -> None:
         """Unload what has no lead time, and with it what waits at a dock, where that is allowed."""
@@ -223,26 +291,42 @@ class BatchEngine:
 
     def _within_lanes(self, want: Any) -> Any:
         """Scale each lane's wishes down to its capacity, and to the share of it that is open."""
-        if self.arrays.lane_capacity is not None:
-            want = want * self.arrays.ratio(self.arrays.lane_capacity, over_products(want))[:, None]
+        arrays = self.arrays
+        if arrays.lane_limit is not None:
+            lost = None
+            if arrays.setup_units is not None:
+                set_up = arrays.setup_units * over_products(1.0 * (want > DUST))
+                lost = [set_up] * len(arrays.lane_limit.most)
+            want = want * arrays.lane_limit.share(want, lost, arrays.ratio)[:, None]
         return want * self.path.lane_open[self.t][:, None] if self.arrays.closable else want
 
     def _allocate(self, want: Any) -> Any:
-        """Share what each node can ship among its lanes, in proportion to what they want."""
+        """Share what each node can ship among its lanes."""
         arrays = self.arrays
         stock = self._stock()
-        stock = stock if arrays.make_output is None else stock * arrays.make_output
         if arrays.endless is not None:
             stock = stock + arrays.endless
-        if arrays.all_sole:
+        if arrays.simple:
             granted = self.xp.minimum(want, stock[arrays.source])
+        elif arrays.independent:
+            granted = self._independently(want, stock)
         else:
-            granted = want * self.arrays.ratio(stock, arrays.sent(want))[arrays.source]
+            granted = arrays.recipes.grant(want, stock, arrays.ratio)
         if arrays.make_capacity is not None:
             made = over_products(granted)
             made = made if arrays.independent else arrays.sent(made)[arrays.source]
-            granted = granted * self.arrays.ratio(arrays.make_capacity, made)[:, None]
+            capacity = arrays.make_capacity
+            if self.path.node_open is not None:
+                works = self.path.node_open[self.t]
+                capacity = capacity * self.xp.where(works > 0, works, 1.0)[arrays.source]
+            granted = granted * self.arrays.ratio(capacity, made)[:, None]
         return granted
+
+    def _independently(self, want: Any, stock: Any) -> Any:
+        """Each lane may take all of its source's stock, whatever the others take."""
+        plain = self.arrays.recipes.plain
+        stock = stock[self.arrays.source]
+        return self.xp.minimum(want, stock if plain is None else stock / plain)
 
     def _stock(self) -> Any:
         """On hand as far as it is there: independent links can owe more than there is."""
@@ -250,25 +334,41 @@ class BatchEngine:
 
     def _receive(self, where: Any | None = None) -> None:
         """Put what has arrived on hand, as far as there is room; ``where`` picks replications."""
-        taken, arrays = self.dock, self.arrays
+        taken = gone = self.dock
+        arrays, xp = self.arrays, self.xp
         if taken is None:
             return
-        if arrays.storage is None:
+        if arrays.storage is None and self.path.node_open is None:
             self.dock = None
         else:
-            taken = self._what_fits(taken)
-            taken = taken if where is None else self.xp.where(where, taken, 0.0)
-            self.dock = self.dock - taken
-        self.transit = self.xp.clip(self.transit - taken, 0, None)
+            taken, gone = self._what_fits(self.dock)
+            if where is not None:
+                taken, gone = xp.where(where, taken, 0.0), xp.where(where, gone, 0.0)
+            if arrays.destroys is not None:
+                wasted = arrays.brought(gone - taken)
+                self._row["wasted"] = plus(self._row.get("wasted"), wasted)
+            self.dock = self.dock - gone
+        self.transit = xp.clip(self.transit - gone, 0, None)
         self.on_hand = self.on_hand + arrays.brought(taken)
-        self._row["received"] = self._row["received"] + taken
+        self._row["received"] = self._row["received"] + gone
 
-    def _what_fits(self, dock: Any) -> Any:
-        arrays = self.arrays
-        room = self.xp.clip(arrays.storage - over_products(self.on_hand), 0, None)
-        ratio = self.arrays.ratio(room, arrays.brought(over_products(dock)))
-        taken = dock * ratio[arrays.destination][:, None]
-        return self.xp.floor(taken + arrays.slack) if arrays.integral else taken
+    def _what_fits(self, dock: Any) -> tuple[Any, Any]:
+        """What goes on hand, and what leaves the dock, the destroyed included."""
+        arrays, xp = self.arrays, self.xp
+        taken = dock
+        if arrays.storage is not None:
+            inside = arrays.storage.loads(self.on_hand)
+            share = arrays.storage.share(arrays.brought(dock), inside, arrays.ratio)
+            taken = dock * share[arrays.destination][:, None]
+            taken = xp.floor(taken + arrays.slack) if arrays.integral else taken
+        works = None
+        if self.path.node_open is not None:
+            works = 1.0 * (self.path.node_open[self.t] > 0)[arrays.destination][:, None]
+            taken = taken * works
+        if arrays.destroys is None:
+            return taken, taken
+        destroys = arrays.destroys if works is None else arrays.destroys * works
+        return taken, xp.where(destroys + 0 * dock > 0, dock, taken)
 
     def _serve(self) -> None:
         """Serve customers from stock; the rest is backlogged or lost."""
@@ -276,7 +376,8 @@ class BatchEngine:
         want = self.pending + self.backlog
         self.pending = 0 * self.pending
         stock = self._stock() if arrays.endless is None else self._stock() + arrays.endless
-        sold = self.xp.minimum(want, stock)
+        able = want if self.path.node_open is None else want * self.path.node_open[self.t][:, None]
+        sold = self.xp.minimum(able, stock)
         unmet = want - sold
         self.on_hand = self.on_hand - (sold if arrays.endless is None else sold * arrays.limited)
         self.backlog = unmet if arrays.keeps is None else unmet * arrays.keeps
@@ -285,27 +386,22 @@ class BatchEngine:
     def _account(self) -> None:
         waiting = self.under_way + self.book
         self._row |= {"on_hand": self.on_hand, "in_transit": self.transit, "waiting": waiting}
-        if self._keep:
-            for name, rows in self._rows.items():
-                rows.append(self._row[name])
+        if self.t == self.world.periods - 1:
+            self._row["ending"] = self.on_hand
         for past in (self._ordered, self._shipped, self._requests):
             past.pop(self.t - self._memory, None)
 
     def _shipping_levels(self) -> list[Any | None]:
         """Masks of lanes that ship one after the other; one of all unless leads can be zero."""
-        one_go = not (self.world.convention.receives_before_shipping and self._shipments.any_zero)
-        depth = self.world.depth[self.world.source]
-        return [None] if one_go else [self.lane_mask(depth == level) for level in np.unique(depth)]
+        world = self.world
+        if not (world.convention.receives_before_shipping and self._shipments.any_zero):
+            return [None]
+        place = 2 * world.depth[world.source] + ~world.produces
+        return [self.lane_mask(place == level) for level in np.unique(place)]
 
     def lane_mask(self, lanes: NDArray[np.bool_]) -> Any:
         """A mask over lanes with room for products and replications."""
-        marks = (
-            self.arrays.zero_lanes[:, :1, :1]
-            + _column(lanes.astype(float).tolist(), self.arrays.zero_lanes[:1, 0, :1] + 1, self.xp)[
-                :, None
-            ]
-        )
-        return marks > 0
+        return self._cast(lanes.astype(float)[:, None, None]) > 0
 
 
 def _longest_lag(world: World) -> int:
@@ -317,7 +413,22 @@ def _column(values: list[float], one: Any, xp: Any) -> Any:
     return xp.concatenate([one * v for v in values], 0) if values else one[:0]
 
 
-def _as_numpy(rows: list[Any]) -> Floats:
-    if isinstance(rows[0], np.ndarray):
-        return np.stack(rows).astype(np.float64)
-    return np.stack([row.detach().cpu().numpy() for row in rows]).astype(np.float64)
+def _unused(world: World, path: BatchPath) -> set[str]:
+    """Flows that this world and path never have."""
+    uses = {
+        "wasted": bool(world.destroys.any()),
+        "setups": bool(world.produces.any()),
+        "surcharge": path.price_factor is not None,
+        "carrier": any(lane.common_carrier is not None for lane in world.transport),
+        "ending": bool(np.any(world.prices.terminal)),
+    }
+    return {name for name, used in uses.items() if not used}
+
+
+def _as_numpy(rows: list[Any], item: tuple[int, ...], periods: int, replications: int) -> Floats:
+    """Rows of one quantity, zero in periods without one: (period, *item, B)."""
+    table = np.zeros((periods, *item, replications))
+    for t, row in enumerate(rows):
+        if row is not None:
+            table[t] = row if isinstance(row, np.ndarray) else row.detach().cpu().numpy()
+    return table

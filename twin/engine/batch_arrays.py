@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from twin.engine.batch_limits import BatchLimit
 from twin.engine.batch_path import BatchPath, as_array
+from twin.engine.batch_recipes import BatchRecipes
 from twin.engine.fleet import DUST
 from twin.network.incidence import lane_sum
-from twin.network.world import Prices, World
+from twin.network.world import FleetSpec, Prices, World
 
 TINY = 1e-15
 """Units; smaller wishes count as none."""
@@ -25,8 +27,9 @@ class FleetArrays:
     """One fleet in the namespace of the engine."""
 
     lanes: Any  # (fleet's lanes,) indices
-    capacity: float
+    limit: BatchLimit  # of one vehicle
     vehicles: int
+    full: float  # share of its capacity that every vehicle must carry
 
 
 @dataclass(frozen=True)
@@ -41,16 +44,21 @@ class WorldArrays:
     prices: Prices
     zero_lanes: Any  # (lane, product, B) zeros
     initial_stock: Any  # (node, product, B)
+    initial_transit: tuple[Any, ...]  # (lane, product, B) what arrives at the first epochs
+    initial_orders: tuple[Any, ...]  # (lane, product, B) orders that arrive at the first epochs
     endless: Any | None  # (node, 1, 1) infinite where stock never runs out
-    make_output: Any | None  # (node, 1, 1)
-    raw_per_unit: Any  # (node, 1, 1) stock used per unit shipped
+    recipes: BatchRecipes
     limited: Any  # (node, 1, 1) 0 where stock never runs out
     make_capacity: Any | None  # (lane, 1) of the source
-    storage: Any | None  # (node, 1)
-    lane_capacity: Any | None  # (lane, 1)
+    storage: BatchLimit | None  # of nodes
+    destroys: Any | None  # (lane, 1, 1) 1 where the destination destroys what does not fit
+    lane_limit: BatchLimit | None  # of lanes, per period
+    setup_units: Any | None  # (lane, 1) capacity lost per product made to stock
+    produces: Any | None  # (lane, 1) 1 on production to stock
+    carrier: Any | None  # (lane, 1, 1) 1 where a common carrier takes what finds no vehicle
     keeps: Any | None  # (node, 1, 1) 0 where unmet demand is lost
     source_keeps: Any | None  # (lane, 1, 1) 0 where what the source cannot ship is lost
-    all_sole: bool  # no source shares its stock among lanes
+    simple: bool  # no source shares its stock among lanes, or needs components
     independent: bool  # each lane may take all of its source's stock
     closable: bool  # some lane is closed at some time
     integral: bool
@@ -76,11 +84,6 @@ class WorldArrays:
         return lane_sum(self.inbound, x)
 
 
-def over_products(x: Any) -> Any:
-    """Sum over the product axis."""
-    return x[:, 0] if x.shape[1] == 1 else x.sum(1)
-
-
 def _build(world: World, path: BatchPath, xp: Any) -> WorldArrays:
     like = path.demand
 
@@ -96,37 +99,57 @@ def _build(world: World, path: BatchPath, xp: Any) -> WorldArrays:
     def unless(values: NDArray[Any], unused: float, axes: int) -> Any | None:
         return None if np.equal(values, unused).all() else column(values, axes)
 
+    def flags(values: Any, axes: int) -> Any | None:
+        return unless(np.array(values, dtype=bool), False, axes)
+
     nodes, lanes, products, _ = world.shape
     trailing = (products, path.replications)
     endless = np.where(world.unlimited, np.inf, 0.0)
     stock = np.broadcast_to(world.initial_stock[..., None], (nodes, *trailing))
     lanes_from = np.bincount(world.source, minlength=nodes)
+    source, outbound = index(world.source), real(world.outbound.matrix)
+    zero_lanes = real(np.zeros((lanes, *trailing)))
+    plain = not world.recipes.bills and bool((world.recipes.plain == 1).all())
+    sole = world.model.independent_links or bool((lanes_from <= 1).all())
     return WorldArrays(
         xp=xp,
-        source=index(world.source),
+        source=source,
         destination=index(world.destination),
-        outbound=real(world.outbound.matrix),
+        outbound=outbound,
         inbound=real(world.inbound.matrix),
         prices=_prices(world.prices, real),
-        zero_lanes=real(np.zeros((lanes, *trailing))),
+        zero_lanes=zero_lanes,
         initial_stock=real(stock),
+        initial_transit=tuple(zero_lanes + real(x[..., None]) for x in world.initial_transit),
+        initial_orders=tuple(zero_lanes + real(x[..., None]) for x in world.initial_orders),
         endless=unless(endless, 0.0, 2),
-        make_output=unless(world.make_output, 1.0, 2),
-        raw_per_unit=column(~world.unlimited / world.make_output, 2),
+        recipes=BatchRecipes.of(world, xp, real, source, outbound),
         limited=column(~world.unlimited, 2),
         make_capacity=unless(world.make_capacity[world.source], np.inf, 1),
-        storage=unless(world.storage, np.inf, 1),
-        lane_capacity=unless(world.lane_capacity, np.inf, 1),
+        storage=BatchLimit.of(world.storage_limit, xp, real),
+        destroys=flags(world.destroys[world.destination], 2),
+        lane_limit=BatchLimit.of(world.lane_limit, xp, real),
+        setup_units=unless(world.setup_units, 0.0, 1),
+        produces=flags(world.produces, 1),
+        carrier=flags([x.common_carrier is not None for x in world.transport], 2),
         keeps=unless(~world.lost, True, 2),
         source_keeps=unless(~world.drops[world.source], True, 2),
-        all_sole=world.model.independent_links or bool((lanes_from <= 1).all()),
+        simple=plain and sole,
         independent=world.model.independent_links,
         closable=bool(lanes) and bool(path.lane_open.min() < 1),
         integral=world.model.integral,
         slack=DUST if real(np.zeros(1)).dtype == xp.float64 else COARSE,
-        fleets=tuple(FleetArrays(index(f.lanes), f.capacity, f.vehicles) for f in world.fleets),
+        fleets=tuple(_fleet(f, xp, index, real) for f in world.fleets),
         fleet_place=index(_fleet_place(world)) if world.fleets else None,
     )
+
+
+def _fleet(
+    fleet: FleetSpec, xp: Any, index: Callable[[Any], Any], real: Callable[[Any], Any]
+) -> FleetArrays:
+    limit = BatchLimit.of(fleet.limit, xp, real)
+    assert limit is not None  # every vehicle has a capacity
+    return FleetArrays(index(fleet.lanes), limit, fleet.vehicles, float(fleet.spec.load == "full"))
 
 
 def _prices(prices: Prices, real: Callable[[Any], Any]) -> Prices:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from twin.engine.batch_arrays import WorldArrays, over_products
+from twin.engine.batch_arrays import WorldArrays
 from twin.engine.fleet import vehicles_for
 
 
@@ -14,18 +14,16 @@ def put_on_vehicles(
     """Put freight on the vehicles that are free; what finds no room stays at the depot.
 
     ``ready`` (lane, product, B) units, ``vehicles`` and ``min_load`` (lane, B) as decided, ``idle``
-    (fleet, B). Returns what leaves (lane, product, B), the trips (lane, B), and the vehicles gone
-    (fleet, B).
+    (fleet, B) and in service. Returns what leaves (lane, product, B), the trips (lane, B), and the
+    vehicles gone (fleet, B).
     """
     shares, trips, gone = [], [], []
     for f, fleet in enumerate(arrays.fleets):
         lanes = fleet.lanes
-        load = over_products(ready[lanes])
-        allowed = xp.round(vehicles[lanes])
-        leaving = vehicles_for(
-            load, fleet.capacity, allowed, min_load[lanes], idle[f], xp, arrays.slack
-        )
-        shares.append(arrays.ratio(leaving * fleet.capacity, load))
+        load = fleet.limit.fill(ready[lanes])
+        least = min_load[lanes] if fleet.full == 0 else 0 * min_load[lanes] + fleet.full
+        leaving = vehicles_for(load, xp.round(vehicles[lanes]), least, idle[f], xp, arrays.slack)
+        shares.append(fleet.limit.aboard(ready[lanes], leaving, arrays.ratio))
         trips.append(leaving)
         gone.append(leaving.sum(0))
     rest = 0 * idle[:1]  # the place of all lanes without a fleet

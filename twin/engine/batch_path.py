@@ -19,7 +19,11 @@ class BatchPath:
     demand: Any  # (period, node, product, B) units
     due: Any  # (period, lane, B) periods until a shipment arrives, whole numbers
     trip_due: Any  # (period, fleet, vehicle, B) periods until a vehicle is back, at least 1
-    lane_open: Any  # (period, lane, B) share of the lane that works
+    lane_open: Any  # (period, lane, B) share that gets through, the source's share included
+    node_open: Any | None = None  # (period, node, B) share of the node that works; None: all
+    fleet_up: Any | None = None  # (period, fleet, B) share of the vehicles in service; None: all
+    price_factor: Any | None = None  # (period, lane, B) on list prices; None: one
+    good: Any | None = None  # (period, lane, B) share that arrives in good order; None: all
 
     @property
     def replications(self) -> int:
@@ -38,11 +42,21 @@ def stack_paths(
     real = xp.float64 if dtype is None else dtype
     due = np.stack([world.due_periods(path.lead_time) for path in paths], -1)
     trip_due = np.stack([world.due_periods(path.trip_time) for path in paths], -1)
+    gates = [path.lane_open * path.node_open[:, world.source] for path in paths]
+
+    def unless_ones(field: str) -> Any | None:
+        rows = np.stack([getattr(path, field) for path in paths], -1)
+        return None if (rows == 1).all() else as_array(rows, xp, real, device)
+
     return BatchPath(
         demand=as_array(np.stack([path.demand for path in paths], -1), xp, real, device),
         due=as_array(due, xp, xp.int32, device),
         trip_due=as_array(np.maximum(trip_due, 1), xp, xp.int32, device),
-        lane_open=as_array(np.stack([path.lane_open for path in paths], -1), xp, real, device),
+        lane_open=as_array(np.stack(gates, -1), xp, real, device),
+        node_open=unless_ones("node_open"),
+        fleet_up=unless_ones("fleet_up"),
+        price_factor=unless_ones("price_factor"),
+        good=unless_ones("good"),
     )
 
 

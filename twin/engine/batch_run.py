@@ -25,7 +25,7 @@ def run_rule_batch(
     device = getattr(like, "device", None)
     rule = _with_replications(rule, xp, like.dtype, device)
     vehicles = as_array(world.fleet_vehicles[:, None], xp, like.dtype, device)
-    share = as_array(world.share[:, None, None], xp, like.dtype, device)
+    share = as_array(world.share[..., None], xp, like.dtype, device)
     engine = BatchEngine(world, path, xp, keep_rows=False)
     profit, missed = 0.0, 0.0
     while engine.advance():
@@ -55,8 +55,9 @@ def _sweep(world: World, engine: BatchEngine, rule: OrderingRule, share: Any, xp
     total = engine.arrays.zero_lanes
     prompt = engine.lane_mask(world.order_lag == 0)
     for depth in sorted(set(world.depth[world.destination].tolist()), reverse=True):
-        inbound = engine.arrays.sent(xp.where(prompt, total, 0.0))
-        wanted = rule.orders(position - inbound, t, ..., xp)[engine.arrays.destination] * share
-        chosen = engine.lane_mask(world.depth[world.destination] == depth)
-        total = total + xp.where(chosen, wanted, 0.0)
+        for produces in sorted(set(world.produces.tolist()), reverse=True):
+            inbound = engine.arrays.recipes.claimed(xp.where(prompt, total, 0.0))
+            wanted = rule.orders(position - inbound, t, ..., xp)[engine.arrays.destination] * share
+            lanes = (world.depth[world.destination] == depth) & (world.produces == produces)
+            total = total + xp.where(engine.lane_mask(lanes), wanted, 0.0)
     return total

@@ -6,19 +6,27 @@ convention run in order. Shipments that leave together and arrive together share
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
+from twin.engine.allocation import Allocator
 from twin.engine.clock import ARRIVAL, EPOCH, Clock, snapped
 from twin.engine.decision import Decision
 from twin.engine.fleet import VehiclePools
 from twin.engine.ledger import PeriodLedger, Quantities
+from twin.engine.placing import OrderDesk, State
+from twin.engine.rules import Rules
+from twin.engine.serving import Counter
+from twin.engine.shelf import Shelf
 from twin.errors import SimulationError
 from twin.exogenous.path import SamplePath
 from twin.network.world import World
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
+Flags = NDArray[np.bool_]
 
 
 class EventEngine:
@@ -39,37 +47,31 @@ class EventEngine:
         self.backlog = np.zeros((nodes, products))  # customers'
         self.pending = np.zeros((nodes, products))  # customers' demand known, not yet served
         self.book = np.zeros((lanes, products))  # orders at the source
-        self.under_way = np.zeros((lanes, products))  # orders on their way to the source
-        self.transit = np.zeros((lanes, products))  # shipped, not received
+        self.under_way: Floats = world.initial_orders.sum(axis=0)  # orders on their way there
+        self.transit: Floats = world.initial_transit.sum(axis=0)  # shipped, not received
         self.dock = np.zeros((lanes, products))  # arrived, not received
         self.vehicles = VehiclePools(world, path, self.clock)
-        self._order_arrivals = np.zeros((world.periods, lanes, products))
+        self._rules = Rules.of(world, path)
+        self._desk = OrderDesk(world)
+        self._allocator = Allocator(world)
+        self._counter = Counter(world)
+        self._shelf = Shelf(world) if self._rules.perishable else None
+        self._booking = Decision.of_orders(world, np.zeros((lanes, products)))
+        self._order_arrivals = _first_orders(world)
         self._due: Ints = world.due_periods(path.lead_time)  # (period, lane)
         self._levels = _shipping_levels(world, self._due)
-        self._storage_limited = bool(np.isfinite(world.storage).any())
-        self._make_limited = bool(np.isfinite(world.make_capacity).any())
-        self._lane_limited = bool(
-            np.isfinite(world.lane_capacity).any() or path.lane_open.min(initial=1) < 1
-        )
-        self._bottomless = np.where(world.unlimited, np.inf, 0.0)[:, None]
-        self._limited = (~world.unlimited)[:, None].astype(float)
-        self._raw_per_unit = self._limited / world.make_output[:, None]
-        self._lagged = bool(world.order_lag.any())
-        self._independent = world.model.independent_links
-        self._least_stock = -np.inf if self._independent else 0.0
-        lanes_from = np.bincount(world.source, minlength=nodes)
-        self._sole = np.equal(lanes_from[world.source], 1)[:, None]
-        self._all_sole = self._independent or bool(self._sole.all())
-        self._drops = world.drops[world.source]
         self._convoys: dict[bytes, list[tuple[float, Ints | slice]]] = {}
         self._docked = False
         self._at_order = False
         self._phases = {
             "receive": self._receive,
             "demand": self._learn_demand,
+            "ship": self._ship,
             "serve": self._serve,
             "account": self._account,
         }
+        for epoch, units in enumerate(world.initial_transit):
+            self.clock.at(epoch * world.period_d, ARRIVAL, self._arrive, Convoy(slice(None), units))
         self.clock.at(0.0, EPOCH, self._begin, 0)
 
     @property
@@ -94,7 +96,7 @@ class EventEngine:
         open_demand = self.backlog + self.pending
         lost = self.world.lost[:, None]
         customers = np.where(lost, np.minimum(open_demand, self._stock()), open_demand)
-        return customers + self.world.outbound.total(self.book)
+        return customers + self._claimed(self.book)
 
     @property
     def idle(self) -> Floats:
@@ -107,8 +109,8 @@ class EventEngine:
         return row
 
     def request_row(self, t: int) -> Floats:
-        """Orders of downstream nodes that reached each node in a past period: (node, product)."""
-        return self.world.outbound.total(self._order_arrivals[t])
+        """Stock that the orders which reached each node in a period ask for: (node, product)."""
+        return self._claimed(self._order_arrivals[t])
 
     def shipped_row(self, t: int) -> Floats:
         """Shipments of a past period: (lane, product)."""
@@ -136,20 +138,25 @@ class EventEngine:
         if not self._at_order:
             raise SimulationError("not at a decision epoch", fix="Call advance() first.")
         self._at_order = False
-        self._place(decision.validated(self.world).orders)
+        self._booking = decision.validated(self.world)
+        self._place(self._booking.orders)
         for phase in self.world.convention.after_order:
-            if phase == "ship":
-                self._ship(decision)
-            else:
-                self._phases[phase]()
+            self._phases[phase]()
         if self.t + 1 < self.world.periods:
             self.clock.at((self.t + 1) * self.world.period_d, EPOCH, self._begin, self.t + 1)
 
     def _begin(self, t: int) -> None:
         self.t = t
+        if self._shelf is not None and t > 0:
+            self._throw_away(self._shelf.grow_older())
         for phase in self.world.convention.before_order:
             self._phases[phase]()
         self._at_order = True
+
+    def _throw_away(self, spoiled: Floats) -> None:
+        """Write spoiled units (node, product) off."""
+        self.on_hand = np.maximum(self.on_hand - spoiled, 0.0)
+        self.quantities.wasted[self.t] += spoiled
 
     def _learn_demand(self) -> None:
         self.pending = self.path.demand[self.t]
@@ -157,78 +164,120 @@ class EventEngine:
 
     def _place(self, orders: Floats) -> None:
         """Send the orders to the sources, where they arrive after the order lead time."""
+        world = self.world
+        if self._desk.changes_orders:
+            orders = self._desk.placed(orders, self._desk_state())
+            orders = np.rint(orders) if world.model.integral else orders
         self.quantities.ordered[self.t] = orders
-        if not self._lagged:
+        if not self._rules.lagged:
             self._order_arrivals[self.t] = orders
         else:
-            arrival = self.t + self.world.order_lag
-            lanes = np.flatnonzero(arrival < self.world.periods)
-            self._order_arrivals[arrival[lanes], lanes] = orders[lanes]
-        self.under_way += orders
+            lag = np.maximum(world.order_lag, int(world.convention.ships_before_ordering))
+            lanes = np.flatnonzero(self.t + lag < world.periods)
+            self._order_arrivals[self.t + lag[lanes], lanes] += orders[lanes]
+        self.under_way = self.under_way + orders
 
-    def _ship(self, decision: Decision) -> None:
+    def _desk_state(self) -> State | None:
+        if not self._desk.looks_at_state:
+            return None
+        free = np.maximum(self.on_hand - self.owed(), 0.0) + self._rules.bottomless
+        gate = self._rules.gate[self.t]
+        return State(self.inventory_position(), free, gate, self._order_arrivals[self.t])
+
+    def _ship(self) -> None:
         """Serve the orders of downstream nodes, one echelon after the other where that matters."""
         arrived = self._order_arrivals[self.t]
-        self.book += arrived
-        self.under_way -= arrived
+        self.book = self.book + arrived
+        self.under_way = self.under_way - arrived
+        self._allocator.arrive(arrived)
         for lanes in self._levels:
-            self._ship_lanes(decision, lanes)
+            self._ship_lanes(lanes)
         self.quantities.unfilled[self.t] = self.book
-        if self._drops.any():
-            self.book[self._drops] = 0.0
+        if self._rules.drops.any():
+            dropped = np.where(self._rules.drops[:, None], self.book, 0.0)
+            self._allocator.settle(dropped)
+            self.book = self.book - dropped
 
-    def _ship_lanes(self, decision: Decision, lanes: NDArray[np.bool_] | None) -> None:
-        world, t = self.world, self.t
+    def _ship_lanes(self, lanes: Flags | None) -> None:
+        t = self.t
         want = self.book if lanes is None else np.where(lanes[:, None], self.book, 0.0)
-        if self._lane_limited:
-            want = _within(want, world.lane_capacity, self.path.lane_open[t])
-        shipped = self._allocate(want)
-        if world.fleets:
-            shipped = self.vehicles.load(shipped, decision, t, self.quantities.trips[t])
-        if world.model.integral:
+        shipped = self._allocate(self._rules.within_lanes(want, t))
+        if self.world.fleets:
+            shipped = self._on_vehicles(shipped)
+        if self.world.model.integral:
             shipped = np.floor(shipped + 1e-9)
-        used = world.outbound.total(shipped) * self._raw_per_unit
-        self.on_hand = np.maximum(self.on_hand - used, self._least_stock)
+        claims = self._rules.claims(shipped)
+        ages = None if self._shelf is None else self._shelf.leave(claims, shipped)
+        used = self.world.outbound.total(claims) * self._rules.limited
+        self.on_hand = np.maximum(self.on_hand - used, self._rules.least_stock)
         self.book = np.maximum(self.book - shipped, 0.0)
-        self.transit += shipped
-        self.quantities.shipped[t] += shipped
-        self._send(shipped)
+        self._allocator.settle(shipped)
+        self._record_shipments(shipped)
+        scrapped = self._rules.scrapped(shipped, t)
+        if scrapped is None:
+            self._send(shipped, ages)
+        else:
+            self.quantities.scrapped[t] += scrapped
+            self._send(shipped - scrapped, ages)
+
+    def _record_shipments(self, shipped: Floats) -> None:
+        t, rules, rows = self.t, self._rules, self.quantities
+        rows.shipped[t] += shipped
+        if rules.priced:
+            rows.surcharge[t] += rules.surcharge(shipped, t)
+        if rules.producing:
+            rows.setups[t] += rules.setups(shipped)
+
+    def _on_vehicles(self, ready: Floats) -> Floats:
+        """What leaves: on vehicles, or by common carrier where that is an offer."""
+        t = self.t
+        loaded = self.vehicles.load(ready, self._booking, t, self.quantities.trips[t])
+        if not self._rules.carrier.any():
+            return loaded
+        rest = np.where(self._rules.carrier[:, None], ready - loaded, 0.0)
+        rest = np.floor(rest + 1e-9) if self.world.model.integral else rest
+        self.quantities.carrier[t] += rest.sum(axis=1)
+        loaded = np.floor(loaded + 1e-9) if self.world.model.integral else loaded
+        return loaded + rest
 
     def _allocate(self, want: Floats) -> Floats:
-        """Share what each node can ship among its lanes, in proportion to what they want."""
-        world = self.world
-        stock = self._stock() * world.make_output[:, None] + self._bottomless
-        if self._all_sole:
-            granted = np.minimum(want, stock[world.source])
+        """Share what each node can ship among its lanes."""
+        world, rules = self.world, self._rules
+        if rules.simple:
+            stock = self._stock() * world.make_output[:, None] + rules.bottomless
+            granted = rules.proportional(want, stock)
         else:
-            wanted = world.outbound.total(want)
-            ratio = np.minimum(stock / np.maximum(wanted, 1e-300), 1.0)[world.source]
-            granted = np.where(self._sole, np.minimum(want, stock[world.source]), want * ratio)
-        if self._make_limited:
-            made = granted.sum(axis=1)
-            made = made if self._independent else world.outbound.total(made)[world.source]
-            ratio = world.make_capacity[world.source] / np.maximum(made, 1e-300)
-            granted = granted * np.minimum(ratio, 1.0)[:, None]
-        return granted
+            granted = self._allocator.grant(want, self._stock() + rules.bottomless)
+        return rules.within_making(granted, self.t) if rules.make_limited else granted
 
     def _stock(self) -> Floats:
         """On hand as far as it is there: independent links can owe more than there is."""
-        return np.maximum(self.on_hand, 0.0) if self._independent else self.on_hand
+        return np.maximum(self.on_hand, 0.0) if self._rules.independent else self.on_hand
 
-    def _send(self, shipped: Floats) -> None:
+    def _claimed(self, units: Floats) -> Floats:
+        """Stock of the sources that lane quantities (lane, product) ask for: (node, product)."""
+        return self.world.outbound.total(self._rules.claims(units))
+
+    def _send(self, units: Floats, ages: Floats | None) -> None:
         """Put shipments on the road: one event per arrival time."""
         t, period = self.t, self.world.period_d
+        self.transit = self.transit + units
         for arrival_after, lanes in self._convoys_of(t):
-            units = shipped[lanes]
-            if not units.any():
+            if not units[lanes].any() and (ages is None or not ages[lanes].any()):
                 continue
+            aboard = None if ages is None else self._good_ages(ages, t)[lanes]
+            convoy = Convoy(lanes, units[lanes], aboard, t)
             if arrival_after > 0.0:
                 at = snapped(t * period + arrival_after, period)
-                self.clock.at(at, ARRIVAL, self._arrive, (lanes, units))
+                self.clock.at(at, ARRIVAL, self._arrive, convoy)
             else:
-                self._arrive((lanes, units))
+                self._arrive(convoy)
                 if self.world.convention.receives_before_shipping:
                     self._receive()
+
+    def _good_ages(self, ages: Floats, t: int) -> Floats:
+        """Ages of what is not scrapped on the way."""
+        return ages * self.path.good[t][:, None, None] if self._rules.lossy else ages
 
     def _convoys_of(self, t: int) -> list[tuple[float, Ints | slice]]:
         """Lanes grouped by the lead time of the shipments that leave in period ``t``."""
@@ -239,58 +288,79 @@ class EventEngine:
             self._convoys[key] = [(float(v), _selector(row == v)) for v in np.unique(row)]
         return self._convoys[key]
 
-    def _arrive(self, convoy: tuple[Ints | slice, Floats]) -> None:
-        lanes, units = convoy
-        self.dock[lanes] += units
+    def _arrive(self, convoy: Convoy) -> None:
+        self.dock[convoy.lanes] += convoy.units
         self._docked = True
+        if self._shelf is not None:
+            if convoy.ages is None:
+                self._shelf.dock(convoy.lanes, convoy.units)
+            else:
+                self._shelf.arrive(convoy.lanes, convoy.ages, max(self.t, 0) - convoy.left)
 
     def _receive(self) -> None:
         """Put what has arrived on hand, as far as there is room."""
         if not self._docked:
             return
-        world = self.world
-        taken = self.dock
+        rules, t = self._rules, self.t
+        taken = gone = self.dock
         self._docked = False
-        if self._storage_limited:
-            incoming = world.inbound.total(taken).sum(axis=1)
-            room = np.maximum(world.storage - self.on_hand.sum(axis=1), 0.0)
-            ratio = np.minimum(room / np.maximum(incoming, 1e-300), 1.0)
-            taken = taken * ratio[world.destination][:, None]
-            if world.model.integral:
-                taken = np.floor(taken + 1e-9)
-            self._docked = bool((taken < self.dock).any())
-        self.dock = self.dock - taken
-        self.transit = np.maximum(self.transit - taken, 0.0)
-        self.on_hand = self.on_hand + world.inbound.total(taken)
-        self.quantities.received[self.t] += taken
+        if rules.receives_in_part:
+            taken, gone = rules.received(self.dock, self.on_hand, t)
+            self._docked = bool((gone < self.dock).any())
+            self.quantities.wasted[t] += self.world.inbound.total(gone - taken)
+        arrived = self.dock
+        self.dock = self.dock - gone
+        self.transit = np.maximum(self.transit - gone, 0.0)
+        self.on_hand = self.on_hand + self.world.inbound.total(taken)
+        self.quantities.received[t] += gone
+        if self._shelf is not None:
+            there = np.maximum(arrived, 1e-300)
+            self._throw_away(self._shelf.receive(taken / there, gone / there))
 
     def _serve(self) -> None:
         """Serve customers from stock; the rest is backlogged or lost."""
-        world, t = self.world, self.t
+        rules, t = self._rules, self.t
         want = self.pending + self.backlog
         self.pending = np.zeros_like(want)
-        stock = self._stock() + self._bottomless
-        sold = np.minimum(want, stock)
-        unmet = want - sold
-        self.on_hand = self.on_hand - sold * self._limited
-        self.backlog = np.where(world.lost[:, None], 0.0, unmet)
-        self.quantities.sold[t] = sold
-        self.quantities.unmet[t] = unmet
+        stock = self._stock() + rules.bottomless
+        served = self._counter.serve(want, stock, rules.working(t))
+        if self._shelf is not None:
+            self._shelf.take(served.sold)
+        self.on_hand = self.on_hand - served.sold * rules.limited
+        self.backlog = np.where(self.world.lost[:, None], 0.0, served.unmet)
+        self.quantities.sold[t] = served.sold
+        self.quantities.unmet[t] = served.unmet
+        self.quantities.substituted[t] = served.substituted
 
     def _account(self) -> None:
-        self.quantities.on_hand[self.t] = self.on_hand
-        self.quantities.in_transit[self.t] = self.transit
-        self.quantities.waiting[self.t] = self.under_way + self.book
+        rows, t = self.quantities, self.t
+        rows.on_hand[t] = self.on_hand
+        rows.in_transit[t] = self.transit
+        rows.waiting[t] = self.under_way + self.book
+        if t == self.world.periods - 1:
+            rows.ending[t] = self.on_hand
 
 
-def _within(want: Floats, capacity: Floats, lane_open: Floats) -> Floats:
-    """Scale each lane's wishes down to its capacity, and to the share of it that is open."""
-    ratio = np.minimum(capacity / np.maximum(want.sum(axis=1), 1e-300), 1.0) * lane_open
-    scaled: Floats = want * ratio[:, None]
-    return scaled
+@dataclass(frozen=True)
+class Convoy:
+    """Shipments that arrive together."""
+
+    lanes: Ints | slice
+    units: Floats  # (lane, product)
+    ages: Floats | None = None  # (lane, perishable product, periods left)
+    left: int = 0  # the period they left in
 
 
-def _selector(lanes: NDArray[np.bool_]) -> Ints | slice:
+def _first_orders(world: World) -> Floats:
+    """Orders by the period they reach the source in: (period, lane, product)."""
+    _, lanes, products, _ = world.shape
+    arrivals = np.zeros((world.periods, lanes, products))
+    known = world.initial_orders[: world.periods]
+    arrivals[: len(known)] = known
+    return arrivals
+
+
+def _selector(lanes: Flags) -> Ints | slice:
     """Index of the chosen lanes; a slice where they stand together, which is faster."""
     found = np.flatnonzero(lanes)
     if found[-1] - found[0] + 1 == len(found):
@@ -298,9 +368,12 @@ def _selector(lanes: NDArray[np.bool_]) -> Ints | slice:
     return found
 
 
-def _shipping_levels(world: World, due: Ints) -> list[NDArray[np.bool_] | None]:
-    """Groups of lanes that ship one after the other; one group of all unless leads can be zero."""
+def _shipping_levels(world: World, due: Ints) -> list[Flags | None]:
+    """Groups of lanes that ship one after the other; one group of all unless leads can be zero.
+
+    A factory makes to stock before it ships.
+    """
     if not world.convention.receives_before_shipping or due.min(initial=1) > 0:
         return [None]
-    depth = world.depth[world.source]
-    return [np.equal(depth, level) for level in np.unique(depth)]
+    level = 2 * world.depth[world.source] + ~world.produces
+    return [np.equal(level, value) for value in np.unique(level)]

@@ -20,7 +20,6 @@ DUST = 1e-9
 
 def vehicles_for(
     load: Any,
-    capacity: float,
     allowed: Any,
     min_load: Any,
     idle: Any,
@@ -29,12 +28,12 @@ def vehicles_for(
 ) -> Any:
     """Vehicles that leave on each lane of a fleet: (lane, ...).
 
-    ``load`` units ready on each lane, ``allowed`` the booked number, ``min_load`` the share that
-    the last vehicle must carry, ``idle`` vehicles at the depot (...). When more are
+    ``load`` is what is ready on each lane, in vehicles, ``allowed`` the booked number, ``min_load``
+    the share that the last vehicle must carry, ``idle`` vehicles at the depot (...). When more are
     wanted than are free, they are shared in proportion, by cumulative rounding: exact, no loop.
     """
-    full = xp.floor(load / capacity + dust)
-    rest = load / capacity - full
+    full = xp.floor(load + dust)
+    rest = load - full
     wanted = full + ((rest > dust) & (rest >= min_load - dust))
     wanted = xp.minimum(wanted, allowed)
     running = xp.cumsum(wanted, 0)
@@ -68,21 +67,25 @@ class VehiclePools:
         """
         loaded = ready.copy()
         for f, fleet in enumerate(self._world.fleets):
-            load = ready[fleet.lanes].sum(axis=1)
+            lanes = fleet.lanes
             leaving = vehicles_for(
-                load,
-                fleet.capacity,
-                np.rint(decision.vehicles[fleet.lanes]),
-                decision.min_load[fleet.lanes],
-                self.idle[f],
+                fleet.limit.fill(ready[lanes]),
+                np.rint(decision.vehicles[lanes]),
+                np.maximum(decision.min_load[lanes], self._world.no_min_load[lanes]),
+                self._available(f, t),
                 np,
             )
-            carried = np.minimum(load, leaving * fleet.capacity)
-            loaded[fleet.lanes] *= (carried / np.maximum(load, 1e-300))[:, None]
-            already = int(trips[fleet.lanes].sum())
-            trips[fleet.lanes] += leaving
+            loaded[lanes] *= fleet.limit.aboard(ready[lanes], leaving)[:, None]
+            already = int(trips[lanes].sum())
+            trips[lanes] += leaving
             self._depart(f, t, range(already, already + int(leaving.sum())))
         return loaded
+
+    def _available(self, fleet: int, t: int) -> float:
+        """Idle vehicles that are in service; those on the road finish their trip."""
+        count = self._world.fleets[fleet].vehicles
+        down = np.ceil((1.0 - self._path.fleet_up[t, fleet]) * count - DUST)
+        return float(max(self.idle[fleet] - down, 0.0))
 
     def _depart(self, fleet: int, t: int, vehicles: range) -> None:
         period = self._world.period_d

@@ -33,22 +33,36 @@ class Quantities:
     sold: Floats  # (period, node, product) served this period, backlog included
     unmet: Floats  # (period, node, product) customers' backlog, or lost this period
     trips: Floats  # (period, lane) vehicles that left
+    scrapped: Floats  # (period, lane, product) shipped, never to arrive in good order
+    wasted: Floats  # (period, node, product) spoiled, or destroyed for want of room
+    substituted: Floats  # (period, node, product) demand that came from other products, or went
+    setups: Floats  # (period, lane) products whose production was started
+    surcharge: Floats  # (period, lane) money above the list price
+    carrier: Floats  # (period, lane) units that went by common carrier
+    ending: Floats  # (period, node, product) on hand at the end of the run, zero before
 
     @classmethod
     def empty(cls, world: World) -> Quantities:
         """All zeros, for one run of the event engine."""
-        nodes, lanes, products, _ = world.shape
-        of_node, of_lane = (world.periods, nodes, products), (world.periods, lanes, products)
-        node_fields = {"on_hand", "demand", "sold", "unmet"}
-        shapes: dict[str, tuple[int, ...]] = {
-            f.name: of_node if f.name in node_fields else of_lane for f in fields(cls)
-        }
-        shapes["trips"] = (world.periods, lanes)
-        return cls(**{name: np.zeros(shape) for name, shape in shapes.items()})
+        return cls(
+            **{f.name: np.zeros((world.periods, *shape_of(world, f.name))) for f in fields(cls)}
+        )
 
     def replication(self, index: int) -> Quantities:
         """One replication of a batch."""
         return Quantities(**{f.name: getattr(self, f.name)[..., index] for f in fields(self)})
+
+
+OF_NODES = frozenset({"on_hand", "demand", "sold", "unmet", "wasted", "substituted", "ending"})
+WITHOUT_PRODUCTS = frozenset({"trips", "setups", "surcharge", "carrier"})
+
+
+def shape_of(world: World, field: str) -> tuple[int, ...]:
+    """Shape of one period's row of a recorded quantity."""
+    nodes, lanes, products, _ = world.shape
+    if field in WITHOUT_PRODUCTS:
+        return (lanes,)
+    return (nodes if field in OF_NODES else lanes, products)
 
 
 @dataclass(frozen=True)
@@ -168,19 +182,20 @@ def agent_rewards(world: World, profit: Floats) -> Floats:
 def conservation_errors(ledger: PeriodLedger) -> dict[str, Floats]:
     """Deviation from each law per period, zero where it holds; the keys say the law."""
     q, world = ledger.quantities, ledger.world
-    shipped, received = np.cumsum(q.shipped, 0), np.cumsum(q.received, 0)
-    used = world.outbound.matrix @ (shipped / world.make_output[world.source][:, None])
-    stock = world.initial_stock + world.inbound.matrix @ received - used - np.cumsum(q.sold, 0)
     limited = ~world.unlimited
     lost = world.lost[None, :, None]
-    backlog = np.cumsum(q.demand - q.sold, 0)
+    asked = q.demand + q.substituted
+    backlog = np.cumsum(asked - q.sold, 0)
     money, independent = ledger.accounts, world.model.independent_links
     transfers = money.transfers_in.sum(-1) - money.transfers_out.sum(-1)
     return {
-        "units: initial + received = on hand + shipped + sold": (q.on_hand - stock)[:, limited],
-        "lanes: shipped = received + in transit": q.in_transit - (shipped - received),
+        "units: initial + received = on hand + used + sold + wasted": _stock_error(ledger)[
+            :, limited
+        ],
+        "lanes: initial + shipped = received + in transit + scrapped": _lane_error(ledger),
         "customers: demand = sold + backlog": np.where(lost, 0.0, q.unmet - backlog),
-        "customers: demand = sold + lost": np.where(lost, q.demand - q.sold - q.unmet, 0.0),
+        "customers: demand = sold + lost": np.where(lost, asked - q.sold - q.unmet, 0.0),
+        "customers: substitution takes no more than there is": np.minimum(asked, 0.0),
         "money: transfers between nodes cancel": transfers,
         "stock is never negative": np.minimum(q.on_hand, 0.0) * (not independent),
         "stock fits its storage": np.maximum(_overfull(ledger), 0.0),
@@ -188,10 +203,27 @@ def conservation_errors(ledger: PeriodLedger) -> dict[str, Floats]:
     }
 
 
+def _stock_error(ledger: PeriodLedger) -> Floats:
+    q, world = ledger.quantities, ledger.world
+    used = world.outbound.matrix @ world.recipes.claims(q.shipped)
+    change = world.inbound.matrix @ q.received - used - q.sold - q.wasted
+    error: Floats = q.on_hand - (world.initial_stock + np.cumsum(change, 0))
+    return error
+
+
+def _lane_error(ledger: PeriodLedger) -> Floats:
+    q, world = ledger.quantities, ledger.world
+    change = np.cumsum(q.shipped - q.scrapped - q.received, 0)
+    error: Floats = q.in_transit - (world.initial_transit.sum(axis=0) + change)
+    return error
+
+
 def _overfull(ledger: PeriodLedger) -> Floats:
-    """Units above the storage limit; stock that was there from the start is allowed."""
+    """What is stored above the limit; stock that was there from the start is allowed."""
     world = ledger.world
-    limit = np.maximum(world.storage, world.initial_stock.sum(axis=1))
-    finite = np.isfinite(limit)
-    over: Floats = ledger.quantities.on_hand.sum(axis=2)[:, finite] - limit[finite]
+    limit = world.storage_limit
+    most = np.maximum(limit.most, limit.load(world.initial_stock))
+    finite = np.isfinite(most)
+    stored = np.moveaxis(ledger.quantities.on_hand @ limit.size.T, 2, 1)
+    over: Floats = stored[:, finite] - most[finite]
     return over

@@ -43,7 +43,7 @@ class Codec:
     form: str
     range: float
     level: Floats  # (product,) order-up-to level that action zero stands for
-    share: Floats  # (lane,) of the orders
+    share: Floats  # (lane, product) of the orders
     flow: Floats  # (product,) mean flow of the node per period, what a correction is measured in
     max_order: Floats  # (lane x product,)
     vehicles: float
@@ -97,7 +97,9 @@ class Codec:
     def split(self, quantity: Any, xp: Any = np) -> Any:
         """A node's order per product over its lanes, by share: (lane x product, ...)."""
         trailing = tuple(quantity.shape[1:])
-        share = self._column(self.share, quantity, xp)[:, None]
+        share = self._column(self.share.ravel(), quantity, xp).reshape(
+            *self.share.shape, *(1,) * len(trailing)
+        )
         return (share * quantity[None]).reshape(-1, *trailing)
 
     @staticmethod
@@ -117,7 +119,7 @@ def codecs(world: World, levels: Floats | None = None) -> tuple[Codec, ...]:
 
 def _codec(world: World, spec: AgentSpec, levels: Floats, scale: Floats) -> Codec:
     action = world.model.agents.action
-    flow = world.throughput[world.destination[spec.lanes]] * world.share[spec.lanes, None]
+    flow = world.throughput[world.destination[spec.lanes]] * world.share[spec.lanes]
     limit = np.broadcast_to(world.lane_capacity[spec.lanes, None], flow.shape)
     cap = np.where(np.isfinite(limit), limit, np.maximum(DEFAULT_CAP * flow, 1.0))
     if action.max_order is not None:
@@ -128,7 +130,7 @@ def _codec(world: World, spec: AgentSpec, levels: Floats, scale: Floats) -> Code
         form=action.form,
         range=action.range,
         level=levels[spec.index] if replenish else np.zeros(0),
-        share=world.share[spec.lanes] if replenish else np.zeros(0),
+        share=world.share[spec.lanes] if replenish else np.zeros((0, 0)),
         flow=world.throughput[spec.index] if replenish else np.zeros(0),
         max_order=cap.ravel() if replenish else np.zeros(0),
         vehicles=0.0 if replenish else float(world.fleets[spec.index].vehicles),

@@ -174,7 +174,7 @@ def observation_scale(world: World) -> NDArray[np.float64]:
     """Factor that brings each number of the global vector to the order of one: (size,)."""
     nodes, lanes, products, _ = world.shape
     node = np.maximum(np.maximum(world.order_up_to, world.throughput), 1.0)
-    flow = np.maximum(world.throughput[world.destination] * world.share[:, None], 1.0)
+    flow = np.maximum(world.throughput[world.destination] * world.share, 1.0)
     lead = np.array([world.lead_periods(j) + 1 for j in range(lanes)]).reshape(-1, 1)
     vehicles = np.array([float(f.vehicles) for f in world.fleets])
     blocks = [

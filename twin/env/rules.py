@@ -52,23 +52,25 @@ def lane_orders(world: World, quantities: Any, share: Any = None) -> Any:
     """Split nodes' orders (node, product, ...) over their inbound lanes by share: (lane, ...)."""
     share = world.share if share is None else share
     wanted = quantities[world.destination]
-    return wanted * share.reshape((-1,) + (1,) * (wanted.ndim - 1))
+    return wanted * share.reshape(share.shape + (1,) * (wanted.ndim - share.ndim))
 
 
 def sweep_orders(world: World, rule: OrderingRule, position: Any, t: int) -> Any:
     """Orders of all nodes: (lane, product).
 
     Where the convention lets a node see this period's inbound orders, nodes order from downstream
-    to upstream, each counting what its customers have just ordered.
+    to upstream, each counting what its customers have just ordered, and a factory what its own
+    production has.
     """
     if not world.convention.orders_see_inbound:
         return lane_orders(world, rule.orders(position, t))
     orders = np.zeros((len(world.lanes), len(world.products)))
     for depth in sorted(set(world.depth.tolist()), reverse=True):
-        nodes = np.flatnonzero(world.depth == depth)
-        inbound = world.outbound.total(np.where(world.order_lag[:, None] == 0, orders, 0.0))
-        quantities = np.zeros_like(position)
-        quantities[nodes] = rule.orders((position - inbound)[nodes], t, nodes)
-        lanes = np.isin(world.destination, nodes)
-        orders[lanes] = lane_orders(world, quantities)[lanes]
+        nodes = np.equal(world.depth, depth)
+        for produces in sorted(set(world.produces.tolist()), reverse=True):
+            seen = np.where(world.order_lag[:, None] == 0, orders, 0.0)
+            inbound = world.outbound.total(world.recipes.claims(seen))
+            quantities = rule.orders(position - inbound, t)
+            lanes = nodes[world.destination] & (world.produces == produces)
+            orders[lanes] = lane_orders(world, quantities)[lanes]
     return orders

@@ -16,10 +16,13 @@ Floats = NDArray[np.float64]
 def calendar(spec: Pattern, periods: int, period_d: float) -> Floats:
     """Factor of each period: (period,).
 
-    A period takes the weekly and the yearly factor of the day on which it starts.
+    A period takes the hourly, weekly and yearly factor of the hour and day in which it starts.
     """
-    day = np.floor(np.arange(periods) * period_d + 1e-9)
+    epoch = np.arange(periods) * period_d + 1e-9
+    day = np.floor(epoch)
     factor = course(spec, periods, period_d)
+    if spec.hourly is not None:
+        factor = factor * np.array(spec.hourly)[((epoch - day) * 24).astype(int)]
     if spec.weekly is not None:
         factor = factor * np.array(spec.weekly)[(day % 7).astype(int)]
     if spec.yearly is not None:

@@ -66,7 +66,8 @@ def demand_moments(spec: Demand, periods: int, period_d: float) -> tuple[float, 
 
 def _factor_moments(spec: Demand, periods: int, period_d: float) -> tuple[float, float]:
     """E F and E F^2 of the calendar factor, its parts taken as independent."""
-    parts = [np.array(spec.weekly or (1.0,)), np.array(spec.yearly or (1.0,))]
+    cycles = (spec.hourly, spec.weekly, spec.yearly)
+    parts = [np.array(cycle or (1.0,)) for cycle in cycles]
     if spec.trend or spec.events:
         parts.append(course(spec, periods, period_d))
     first, second = 1.0, 1.0

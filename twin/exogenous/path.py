@@ -8,16 +8,21 @@ World faults are functions from SamplePath to SamplePath.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from twin.errors import UsageError
 from twin.exogenous.demand import draw_demand
+from twin.exogenous.disruption import draw_disruptions
 from twin.exogenous.lead_time import draw_times
+from twin.exogenous.opening import open_periods
+from twin.exogenous.shares import draw_shares
 from twin.exogenous.streams import stream
 from twin.network.world import World
+from twin.scenario.opening import Opening
+from twin.scenario.shares import ConstantShare
 
 Floats = NDArray[np.float64]
 
@@ -31,28 +36,83 @@ class SamplePath:
     lead_time: Floats  # (period, lane) days
     trip_time: Floats  # (period, fleet, vehicle) days; vehicle = k-th that leaves in the period
     lane_open: Floats  # (period, lane) share of the freight that gets through
+    node_open: Floats  # (period, node) share of the node that works; 0: closed
+    fleet_up: Floats  # (period, fleet) share of the vehicles in service
+    price_factor: Floats  # (period, lane) factor on the price paid to the source
+    good: Floats  # (period, lane) share of a shipment that arrives in good order
 
 
 def draw_path(world: World, seed: int) -> SamplePath:
     """Draw the path of one seed."""
-    nodes, lanes, products, fleets = world.shape
-    periods = world.periods
-    demand = np.zeros((periods, nodes, products))
+    working = draw_disruptions(world, seed)
+    return SamplePath(
+        seed,
+        _draw_demand(world, seed),
+        _draw_lead_times(world, seed),
+        _draw_trips(world, seed),
+        lane_open=working.lanes * _opening(world, [lane.open for lane in world.transport]),
+        node_open=working.nodes * _opening(world, [n.open for n in world.model.nodes.values()]),
+        fleet_up=working.fleets,
+        price_factor=working.price,
+        good=_draw_good(world, seed),
+    )
+
+
+def _draw_demand(world: World, seed: int) -> Floats:
+    nodes, _, products, _ = world.shape
+    demand = np.zeros((world.periods, nodes, products))
     for i, k, spec in world.demand_specs:
         rng = stream(seed, f"demand/{world.nodes[i]}/{world.products[k]}")
-        demand[:, i, k] = draw_demand(spec, periods, world.period_d, rng)
-    lead_time = np.zeros((periods, lanes))
-    for j, times in enumerate(world.lead_time):
+        demand[:, i, k] = draw_demand(spec, world.periods, world.period_d, rng)
+    return demand
+
+
+def _draw_lead_times(world: World, seed: int) -> Floats:
+    """Days from a shipment's order to leave until it arrives, loading included."""
+    lead_time = np.zeros((world.periods, len(world.lanes)))
+    for j, lane in enumerate(world.transport):
         rng = stream(seed, f"lead_time/{world.lanes[j]}")
-        lead_time[:, j] = draw_times(times, (periods,), rng)
+        drawn = draw_times(lane.lead_time, (world.periods,), rng) + world.loading(j)
+        lead_time[:, j] = drawn if lane.crossover else _without_crossover(drawn, world.period_d)
+    return lead_time
+
+
+def _without_crossover(lead_time: Floats, period_d: float) -> Floats:
+    """Later shipments wait behind earlier ones: (period,)."""
+    left = np.arange(len(lead_time)) * period_d
+    waited: Floats = np.maximum.accumulate(left + lead_time) - left
+    return np.maximum(waited, lead_time)
+
+
+def _draw_trips(world: World, seed: int) -> Floats:
     largest = max((fleet.vehicles for fleet in world.fleets), default=0)
-    trip_time = np.zeros((periods, fleets, largest))
+    trip_time = np.zeros((world.periods, len(world.fleets), largest))
     for f, fleet in enumerate(world.fleets):
+        spec, size = fleet.spec, (world.periods, fleet.vehicles)
         rng = stream(seed, f"trip_time/{fleet.name}")
-        trip_time[:, f, : fleet.vehicles] = draw_times(
-            fleet.round_trip, (periods, fleet.vehicles), rng
-        )
-    return SamplePath(seed, demand, lead_time, trip_time, np.ones((periods, lanes)))
+        trip_time[:, f, : fleet.vehicles] = draw_times(spec.round_trip, size, rng) + spec.loading
+        if spec.breakdown is not None:
+            rng = stream(seed, f"breakdown/{fleet.name}")
+            fails = rng.random(size) < spec.breakdown.probability
+            trip_time[:, f, : fleet.vehicles] += fails * draw_times(
+                spec.breakdown.repair, size, rng
+            )
+    return trip_time
+
+
+def _opening(world: World, hours: Sequence[Opening | None]) -> Floats:
+    """1 where a place is open: (period, place)."""
+    columns = [open_periods(opening, world.periods, world.period_d) for opening in hours]
+    return np.array(columns).reshape(len(hours), world.periods).T
+
+
+def _draw_good(world: World, seed: int) -> Floats:
+    good = np.ones((world.periods, len(world.lanes)))
+    for j, lane in enumerate(world.transport):
+        if lane.loss != ConstantShare(value=0.0):
+            rng = stream(seed, f"loss/{world.lanes[j]}")
+            good[:, j] -= draw_shares(lane.loss, world.periods, rng)
+    return good
 
 
 def path_with_demand(world: World, demand: Mapping[str, Sequence[object]]) -> SamplePath:
@@ -73,4 +133,4 @@ def path_with_demand(world: World, demand: Mapping[str, Sequence[object]]) -> Sa
                 "wrong number of demand rows", name, str(len(rows)), f"{world.periods} periods"
             )
         units[:, world.nodes.index(name), :] = table
-    return SamplePath(0, units, base.lead_time, base.trip_time, base.lane_open)
+    return replace(base, demand=units)

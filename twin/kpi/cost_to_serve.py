@@ -71,7 +71,7 @@ def lane_costs(ledger: PeriodLedger) -> Floats:
     """External cost of every lane over the run: (lane, product) money."""
     prices, world = ledger.world.prices, ledger.world
     shipped = ledger.shipped.sum(axis=0)
-    by_unit = (prices.freight + prices.make[world.source]) * shipped
+    by_unit = (prices.freight + prices.make) * shipped
     transit = prices.transit * ledger.in_transit.sum(axis=0)
     penalty = prices.unfilled[world.source] * ledger.unfilled.sum(axis=0)
     orders = (ledger.ordered.sum(axis=2) > DUST).sum(axis=0) * prices.order

@@ -5,6 +5,7 @@ Importing networkx is slow, so it is loaded only when a picture or an analysis a
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -50,6 +51,8 @@ def depth_from_sources(
     Raises SimulationError when the network has a cycle.
     """
     depth = np.zeros(nodes, dtype=np.intp)
+    between = source != destination  # production to stock stays where it is
+    source, destination = source[between], destination[between]
     for _ in range(nodes + 1):
         deeper = depth.copy()
         np.maximum.at(deeper, destination, depth[source] + 1)
@@ -61,13 +64,19 @@ def depth_from_sources(
 
 def throughput(
     own: NDArray[np.float64],
-    source: NDArray[np.intp],
     destination: NDArray[np.intp],
-    share: NDArray[np.float64],
     depth: NDArray[np.intp],
+    produces: NDArray[np.bool_],
+    source: NDArray[np.intp],
+    claim: Callable[[int, NDArray[np.float64]], NDArray[np.float64]],
 ) -> NDArray[np.float64]:
-    """What flows through each node per period when orders follow the shares: (node, product)."""
+    """What flows through each node per period: (node, product).
+
+    ``own`` is customers' part. ``claim(lane, flow)`` says what a flow (product,) into the lane's
+    destination claims of the source's stock. Nodes are worked from downstream to upstream, and a
+    factory's own production before the lanes that bring its components.
+    """
     total = own.copy()
-    for lane in np.argsort(-depth[destination], kind="stable"):
-        total[source[lane]] += share[lane] * total[destination[lane]]
+    for lane in np.lexsort((~produces, -depth[destination])):
+        total[source[lane]] += claim(int(lane), total[destination[lane]])
     return total

@@ -3,13 +3,21 @@
     standard   receive demand order ship serve account
     orgym      order ship receive demand serve account     (OR-Gym 0.5.0 InvManagement)
     snyder     demand order receive ship serve account     (stockpyl 1.0.2, Snyder & Shen)
+    mabim      order ship demand serve receive account     (MABIM's ReplenishmentEnv)
+    beer_game  receive demand ship serve order account     (Sterman's board rules)
 
 Where ``receive`` comes before ``ship``, nodes ship from upstream to downstream and a zero lead time
 arrives in the same period; otherwise everybody ships from the stock at the start of the period.
+Where ``ship`` comes before ``order``, an order is seen by its source in the next period at the
+earliest, and vehicles are booked for the next period.
+
+A scenario may also list the six phases itself: each once, ``demand`` before ``serve``, ``account``
+at the end.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 PHASES = ("receive", "demand", "order", "ship", "serve", "account")
@@ -37,6 +45,11 @@ class Convention:
         return self.phases.index("demand") < self.phases.index("order")
 
     @property
+    def ships_before_ordering(self) -> bool:
+        """Whether a period's orders come too late for the shipments of the same period."""
+        return self.phases.index("ship") < self.phases.index("order")
+
+    @property
     def before_order(self) -> tuple[str, ...]:
         """Phases that run before the decision epoch."""
         return self.phases[: self.phases.index("order")]
@@ -58,5 +71,26 @@ CONVENTIONS = {
             orders_see_inbound=True,
             source_holds_transit=True,
         ),
+        Convention("mabim", ("order", "ship", "demand", "serve", "receive", "account")),
+        Convention("beer_game", ("receive", "demand", "ship", "serve", "order", "account")),
     )
 }
+
+
+def convention_of(named: str | Sequence[str]) -> Convention:
+    """A named convention, or one that a scenario lists phase by phase."""
+    if isinstance(named, str):
+        return CONVENTIONS[named]
+    return Convention(" ".join(named), tuple(named))
+
+
+def complaint(phases: Sequence[str]) -> str | None:
+    """Why a list of phases makes no sense, or None."""
+    for phase in PHASES:
+        if phases.count(phase) != 1:
+            return f"phase {phase!r} occurs {phases.count(phase)} times, expected once"
+    if phases[-1] != "account":
+        return f"the last phase is {phases[-1]!r}, expected 'account'"
+    if phases.index("demand") > phases.index("serve"):
+        return "'serve' comes before 'demand': nobody is served before demand is known"
+    return None

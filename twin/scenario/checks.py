@@ -8,7 +8,7 @@ from math import exp, log, log1p
 
 from twin.scenario import network_checks as network
 from twin.scenario.findings import Finding, Path, did_you_mean, either, shown
-from twin.scenario.model import Node, ScenarioModel
+from twin.scenario.model import ScenarioModel
 from twin.scenario.nodes import Node as Tree
 from twin.scenario.quantities import (
     CompoundPoissonDemand,
@@ -17,6 +17,7 @@ from twin.scenario.quantities import (
     PoissonDemand,
     TraceDemand,
 )
+from twin.scenario.sites import Node
 from twin.scenario.subject import MAX_PERIODS, Subject, whole_periods
 
 MAX_FINDINGS = 100

@@ -10,6 +10,7 @@ import yaml
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from twin.scenario.capacity import Capacity
 from twin.scenario.yaml12 import Dumper
 
 
@@ -19,6 +20,8 @@ def plain(value: Any, defaults: bool) -> Any:
     A field that can hold one word only, such as ``model: constant``, is always kept: it tells the
     reader which model it is.
     """
+    if isinstance(value, Capacity) and not defaults:
+        return value.short()
     if isinstance(value, BaseModel):
         return {
             name: plain(getattr(value, name), defaults)

@@ -10,108 +10,32 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, StrictBool
 
+from twin.scenario.disruption import Disruption
 from twin.scenario.quantities import (
     Amount,
     BytesPerSecond,
-    Days,
-    Demand,
-    Kilograms,
     Model,
     Name,
-    PerProduct,
     PositiveAmount,
     PositiveDays,
     Share,
 )
-from twin.scenario.times import ConstantTime, LognormalTime, RandomTime
+from twin.scenario.sites import Node, Product
+from twin.scenario.times import LognormalTime
+from twin.scenario.transport import Fleet, Lane
 
-NODE_KINDS = ("supplier", "factory", "warehouse", "store")
-ConventionName = Literal["standard", "orgym", "snyder"]
-
-
-class Product(Model):
-    """Something that is stocked and moved."""
-
-    value: Amount = 1.0
-    """Value of one unit."""
-    weight: Kilograms = 1.0
-    """Mass of one unit."""
+ConventionName = Literal["standard", "orgym", "snyder", "mabim", "beer_game"]
+Phase = Literal["receive", "demand", "order", "ship", "serve", "account"]
+PhaseList = Annotated[tuple[Phase, ...], Field(min_length=6, max_length=6)]
 
 
-class Production(Model):
-    """Make-to-order production: raw stock is transformed while it is shipped."""
+class Correlation(Model):
+    """Stores whose demand moves together: a Gaussian copula with one correlation per group."""
 
-    capacity: PositiveAmount | None = None
-    """Units that can be made per period, all products together; none means no limit."""
-    output: Annotated[float, Field(gt=0, le=1, strict=True)] = 1.0
-    """Units made from one unit of raw stock (yield)."""
-    cost: PerProduct = 0.0
-    """Cost of making one unit."""
-
-
-class Node(Model):
-    """A place that holds stock, makes it, or sells it."""
-
-    kind: Literal["supplier", "factory", "warehouse", "store"]
-    """Suppliers have unlimited stock, as do factories without inbound lanes."""
-    stock: PerProduct = 0.0
-    """On-hand units at the start."""
-    holding: PerProduct = 0.0
-    """Holding cost per unit on hand at the end of a period, per day."""
-    capacity: PositiveAmount | None = None
-    """Storage room in units; what does not fit waits at the dock, in transit."""
-    price: PerProduct = 0.0
-    """Revenue per unit sold to customers."""
-    unmet: Literal["backlog", "lost"] = "backlog"
-    """What happens to customers' demand that is not served."""
-    unfilled: Literal["backlog", "lost"] | None = None
-    """What happens to orders of downstream nodes that are not shipped; by default as ``unmet``."""
-    penalty: PerProduct = 0.0
-    """Per lost unit; or per backlogged unit and day; of customers and of downstream nodes."""
-    production: Production | None = None
-    """Make-to-order production (suppliers and factories)."""
-    demand: Annotated[Demand | dict[Name, Demand] | None, Field(union_mode="left_to_right")] = None
-    """Customers' demand: one model for a single-product scenario, or a map by product."""
-    order_up_to: PerProduct | None = None
-    """Order-up-to level of the static policy; by default derived from demand and lead time."""
-
-
-class Lane(Model):
-    """A directed connection, written ``source -> destination``."""
-
-    lead_time: RandomTime = ConstantTime(value=0.0)
-    """Time from shipping to arrival."""
-    order_lead_time: Days = 0.0
-    """Time an order takes to reach the source; a whole number of periods."""
-    capacity: PositiveAmount | None = None
-    """Most units shipped per period, all products together."""
-    price: PerProduct = 0.0
-    """Paid by the destination to the source per unit shipped."""
-    freight: PerProduct = 0.0
-    """Freight cost per unit shipped, paid by the destination."""
-    order_cost: Amount = 0.0
-    """Fixed cost of each order that asks for something."""
-    holding: PerProduct | None = None
-    """Cost per unit in transit and day; ``snyder`` defaults to the source's holding cost."""
-    fleet: Name | None = None
-    """Vehicle fleet that carries this lane; without one, freight moves freely."""
-    share: Annotated[float, Field(gt=0, le=1, strict=True)] | None = None
-    """Share of the destination's orders placed on this lane; equal shares by default."""
-
-
-class Fleet(Model):
-    """A pool of identical vehicles shared by the lanes that name it."""
-
-    depot: Name
-    """Node the vehicles start from and return to."""
-    vehicles: Annotated[int, Field(ge=1, le=10_000, strict=True)]
-    """Number of vehicles."""
-    capacity: PositiveAmount
-    """Units one vehicle carries."""
-    round_trip: RandomTime
-    """Time from leaving the depot until the vehicle can leave again."""
-    cost_per_trip: Amount = 0.0
-    """Cost of one trip, paid by the depot."""
+    nodes: Annotated[tuple[Name, ...], Field(min_length=2, max_length=10_000)]
+    """Nodes with customers' demand."""
+    rho: Annotated[float, Field(ge=0, lt=1, strict=True)]
+    """Correlation of the normal variates behind the demand of any two of them, in each period."""
 
 
 class ActionForm(Model):
@@ -219,8 +143,8 @@ class ScenarioModel(Model):
     """Simulated time; a whole number of periods."""
     period: PositiveDays = 1.0
     """Time between review epochs."""
-    convention: ConventionName = "standard"
-    """Order of the phases of a period."""
+    convention: ConventionName | PhaseList = "standard"
+    """Order of the phases of a period: a named convention, or a list of the six phases."""
     integral: StrictBool = False
     """Whole units: orders are rounded, allocations cut down."""
     independent_links: StrictBool = False
@@ -235,5 +159,9 @@ class ScenarioModel(Model):
     lanes: Annotated[dict[str, Lane], Field(max_length=100_000)] = Field(default={})
     """Keys are ``source -> destination``."""
     fleets: Annotated[dict[Name, Fleet], Field(max_length=1_000)] = Field(default={})
+    correlation: Annotated[tuple[Correlation, ...], Field(max_length=1_000)] = ()
+    """Groups of stores whose demand moves together; a store stands in at most one."""
+    disruptions: Annotated[dict[Name, Disruption], Field(max_length=1_000)] = Field(default={})
+    """What goes wrong in this world, at known times or by chance."""
     agents: Agents = Agents()
     tools: Tools = Tools()

@@ -39,6 +39,8 @@ def _reader(parse: Callable[[object], float]) -> BeforeValidator:
 Days = Annotated[float, _reader(units.duration_d), Field(ge=0, le=36_500)]
 PositiveDays = Annotated[float, _reader(units.duration_d), Field(gt=0, le=36_500)]
 Kilograms = Annotated[float, _reader(units.mass_kg), Field(ge=0, le=1e12)]
+CubicMetres = Annotated[float, _reader(units.volume_m3), Field(ge=0, le=1e9)]
+Kilometres = Annotated[float, _reader(units.distance_km), Field(ge=0, le=50_000)]
 BytesPerSecond = Annotated[float, _reader(units.rate_bytes_s), Field(gt=0, le=1e15)]
 _share = _reader(units.share)
 Share = Annotated[float, _share, Field(ge=0, le=1)]
@@ -58,6 +60,7 @@ PerProduct = Amount | dict[Name, Amount]
 
 
 Weekly = Annotated[tuple[Amount, ...], Field(min_length=7, max_length=7)]
+Hourly = Annotated[tuple[Amount, ...], Field(min_length=24, max_length=24)]
 Yearly = Annotated[tuple[Amount, ...], Field(min_length=12, max_length=12)]
 
 
@@ -81,6 +84,8 @@ class DemandEvent(Model):
 class Pattern(Model):
     """What every demand model may carry; day 0 is a Monday, the first of January."""
 
+    hourly: Hourly | None = None
+    """Twenty-four factors, midnight first, multiplied into the mean; periods shorter than a day."""
     weekly: Weekly | None = None
     """Seven factors, Monday first, multiplied into the mean."""
     yearly: Yearly | None = None

@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from twin.scenario.capacity import Capacity
 from twin.scenario.fields import Forms, forms_of, literals, unit_tables
 from twin.scenario.shape import (
     Leaf,
@@ -64,6 +65,8 @@ def _written_model(value: BaseModel, shape: Shape) -> Any:
         for name, info in type(value).model_fields.items()
         if len(literals(own.field(name))) == 1 or getattr(value, name) != info.get_default()
     }
+    if isinstance(value, Capacity) and len(parts) == 1:
+        return next(iter(parts.values()))
     free = [name for name in type(value).model_fields if not literals(own.field(name))]
     forms = forms_of(shape) if isinstance(shape, TaggedShape) else Forms()
     if forms.number and len(free) == 1:

@@ -19,7 +19,7 @@ of its own, or one that clears a long backlog at once, is let through; a wrong u
 def order_caps(world: World) -> Floats:
     """Largest order per lane and period that is accepted: (lane, product) units."""
     action = world.model.agents.action
-    flow = world.throughput[world.destination] * world.share[:, None]
+    flow = world.throughput[world.destination] * world.share
     level = world.order_up_to[world.destination] * math.exp(BOUND * action.range)
     lane = np.where(np.isfinite(world.lane_capacity), world.lane_capacity, 1.0)[:, None]
     usual = np.maximum(np.maximum(level, DEFAULT_CAP * flow), lane)

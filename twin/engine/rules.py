@@ -1,0 +1,153 @@
+"""The constants of one run of the event engine, and the limits that shipments meet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from twin.exogenous.path import SamplePath
+from twin.network.world import World
+
+Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+DUST = 1e-9
+"""Units; less is a rounding error and nobody sets a machine up for it."""
+TINY = 1e-300
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What does not change during a run, and which features it uses."""
+
+    world: World
+    path: SamplePath
+    gate: Floats  # (period, lane) share that gets through, its source's included
+    bottomless: Floats  # (node, 1) infinite where stock never runs out
+    limited: Floats  # (node, 1) 0 where stock never runs out
+    least_stock: float
+    independent: bool  # each lane may take all of its source's stock
+    sole: Flags  # (lane, 1) no other lane leaves the source
+    all_sole: bool
+    simple: bool  # plain lanes, proportional allocation
+    lagged: bool
+    lane_limited: bool
+    make_limited: bool
+    receives_in_part: bool
+    closes: bool  # some node is closed, or works in part, at some time
+    lossy: bool
+    priced: bool  # some price differs from the list price at some time
+    producing: bool
+    perishable: bool
+    plain: bool  # one unit shipped is one unit of stock
+    drops: Flags  # (lane,) what the source cannot ship is dropped
+    carrier: Flags  # (lane,) a common carrier takes what finds no vehicle
+
+    @classmethod
+    def of(cls, world: World, path: SamplePath) -> Rules:
+        """Work out the constants of a world on a path."""
+        gate = path.lane_open * path.node_open[:, world.source]
+        closes = bool((path.node_open < 1).any())
+        lanes_from = np.bincount(world.source, minlength=len(world.nodes))
+        sole = np.equal(lanes_from[world.source], 1)[:, None]
+        independent = world.model.independent_links
+        proportional = all(n.allocation == "proportional" for n in world.model.nodes.values())
+        late = world.convention.ships_before_ordering
+        return cls(
+            world=world,
+            path=path,
+            gate=gate,
+            bottomless=np.where(world.unlimited, np.inf, 0.0)[:, None],
+            limited=(~world.unlimited)[:, None].astype(float),
+            least_stock=-np.inf if independent else 0.0,
+            independent=independent,
+            sole=sole,
+            all_sole=independent or bool(sole.all()),
+            simple=proportional and not world.recipes.bills,
+            lagged=late or bool(world.order_lag.any()) or len(world.initial_orders) > 0,
+            lane_limited=world.lane_limit.binds or bool((gate < 1).any()),
+            make_limited=bool(np.isfinite(world.make_capacity).any()),
+            receives_in_part=world.storage_limit.binds or closes,
+            closes=closes,
+            lossy=bool((path.good < 1).any()),
+            priced=bool((path.price_factor != 1).any()),
+            producing=bool(world.produces.any()),
+            perishable=bool(world.shelf_life.any()),
+            plain=not world.recipes.bills and bool((world.recipes.plain == 1).all()),
+            drops=world.drops[world.source],
+            carrier=np.array([x.common_carrier is not None for x in world.transport], dtype=bool),
+        )
+
+    def claims(self, units: Floats) -> Floats:
+        """Stock of the source that lane quantities use up: (lane, product)."""
+        return units if self.plain else self.world.recipes.claims(units)
+
+    def within_lanes(self, want: Floats, t: int) -> Floats:
+        """Wishes scaled down to the lanes' capacity, and to the share of it that is open."""
+        if not self.lane_limited:
+            return want
+        world = self.world
+        share = self.gate[t]
+        if world.lane_limit.binds:
+            lost = world.setup_units * (want > DUST).sum(axis=1)
+            share = share * world.lane_limit.share(want, lost)
+        scaled: Floats = want * share[:, None]
+        return scaled
+
+    def proportional(self, want: Floats, stock: Floats) -> Floats:
+        """Share the stock of each node among plain lanes in proportion to what they want."""
+        source = self.world.source
+        if self.all_sole:
+            return np.minimum(want, stock[source])
+        wanted = self.world.outbound.total(want)
+        ratio = np.minimum(stock / np.maximum(wanted, TINY), 1.0)[source]
+        granted: Floats = np.where(self.sole, np.minimum(want, stock[source]), want * ratio)
+        return granted
+
+    def within_making(self, granted: Floats, t: int) -> Floats:
+        """Scale down to what the factories that make to order can make."""
+        world = self.world
+        made = granted.sum(axis=1)
+        made = made if self.independent else world.outbound.total(made)[world.source]
+        capacity = (
+            world.make_capacity[world.source]
+            * np.where(self.path.node_open[t] > 0, self.path.node_open[t], 1.0)[world.source]
+        )
+        scaled: Floats = granted * np.minimum(capacity / np.maximum(made, TINY), 1.0)[:, None]
+        return scaled
+
+    def scrapped(self, shipped: Floats, t: int) -> Floats | None:
+        """What of a shipment will never arrive in good order: (lane, product)."""
+        if not self.lossy:
+            return None
+        lost: Floats = shipped * (1.0 - self.path.good[t])[:, None]
+        return np.rint(lost) if self.world.model.integral else lost
+
+    def surcharge(self, shipped: Floats, t: int) -> Floats:
+        """Money above the list price: (lane,)."""
+        listed = (self.world.prices.transfer * shipped).sum(axis=1)
+        paid: Floats = listed * (self.path.price_factor[t] - 1.0)
+        return paid
+
+    def setups(self, shipped: Floats) -> Floats:
+        """Products whose production to stock was started: (lane,)."""
+        return np.where(self.world.produces, (shipped > DUST).sum(axis=1), 0.0)
+
+    def received(self, dock: Floats, on_hand: Floats, t: int) -> tuple[Floats, Floats]:
+        """What goes on hand, and what leaves the dock (the destroyed included): (lane, product)."""
+        world = self.world
+        taken = dock
+        if world.storage_limit.binds:
+            incoming = world.inbound.total(dock)
+            share = world.storage_limit.share(incoming, world.storage_limit.load(on_hand))
+            taken = dock * share[world.destination][:, None]
+            taken = np.floor(taken + 1e-9) if world.model.integral else taken
+        works = (self.path.node_open[t] > 0)[world.destination][:, None]
+        taken = np.where(works, taken, 0.0) if self.closes else taken
+        destroys = (world.destroys[world.destination])[:, None] & works
+        return taken, np.where(destroys, dock, taken)
+
+    def working(self, t: int) -> Floats | float:
+        """Share of the customers that each node can serve: (node, 1)."""
+        return self.path.node_open[t][:, None] if self.closes else 1.0
