@@ -31,7 +31,8 @@ from twin.exogenous.path import draw_path
 from twin.exogenous.streams import stream
 from twin.network.world import compile_world
 from twin.scenario import load
-from twin.scenario.model import Agents, Retries, ToolCosts
+from twin.scenario.model import Agents
+from twin.scenario.tools import Retries, ToolCosts
 from twin.tools.catalogue import REQUESTS, error_answer
 from twin.tools.channel import Layer
 from twin.tools.inbox import Placed

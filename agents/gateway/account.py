@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from twin.scenario.model import ToolCosts
+from twin.scenario.tools import ToolCosts
 
 BYTES_PER_TOKEN = 4
 KILO = 1000.0

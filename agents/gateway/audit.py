@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections import Counter
 
 from agents.gateway.breaker import State
-from twin.scenario.model import Retries
+from twin.scenario.tools import Retries
 from twin.tools.inbox import Placed
 
 MAX_VIOLATIONS = 100

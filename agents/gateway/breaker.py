@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections import deque
 from enum import StrEnum
 
-from twin.scenario.model import Breaker as BreakerSettings
+from twin.scenario.tools import Breaker as BreakerSettings
 
 
 class State(StrEnum):

@@ -23,7 +23,7 @@ from agents.gateway.retry import Backoff
 from agents.gateway.schema import FINAL, Label, RefusedError
 from twin.engine.clock import Clock
 from twin.errors import ToolBoundaryError
-from twin.scenario.model import Tools
+from twin.scenario.tools import Tools
 from twin.tools.channel import Channel, Transit
 from twin.tools.quota import MINUTE_D, SECONDS_PER_D
 
