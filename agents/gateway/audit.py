@@ -6,16 +6,21 @@ and not merely asked whether it is sound.
      9  no effect without validation       13  at most one effect per idempotency key
     11  one outcome per attempt            17  attempts <= the configured number
     16  no effect outside the scope        18  retries within budget
-    19  no call while OPEN or FORCED_OPEN  23  queues bounded
+    19  no call while OPEN or FORCED_OPEN  21  high risk only with an approval from before
+    23  queues bounded
 """
 
 from __future__ import annotations
 
+import math
 from collections import Counter
+from collections.abc import Mapping
 
 from agents.gateway.breaker import State
 from twin.scenario.tools import Retries
+from twin.tools.approval import ApprovalAnswer
 from twin.tools.inbox import Placed
+from twin.tools.risk import RiskLimits
 
 MAX_VIOLATIONS = 100
 """Violations kept in words; one is enough to fail a run."""
@@ -26,9 +31,11 @@ _KEPT_EPOCHS = 3
 class BoundaryAudit:
     """Books of one episode."""
 
-    def __init__(self, retries: Retries) -> None:
+    def __init__(self, retries: Retries, risk: Mapping[str, RiskLimits] | None = None) -> None:
         self.violations: list[str] = []
         self._retries = retries
+        self._risk = risk or {}
+        self._approved: dict[int, dict[str, ApprovalAnswer]] = {}
         self._open: set[tuple[str, int]] = set()
         self._calls: Counter[str] = Counter()
         self._retried: Counter[str] = Counter()
@@ -61,13 +68,23 @@ class BoundaryAudit:
             del self._validated[old]
         self._validated.setdefault(period, {})[key] = (agent, wish)
 
-    def effect(self, placed: Placed) -> None:
-        """A write took effect in the world."""
+    def approved(self, answer: ApprovalAnswer) -> None:
+        """A person answered."""
+        request = answer.request
+        for old in [p for p in self._approved if p <= request.period - _KEPT_EPOCHS]:
+            del self._approved[old]
+        if answer.granted:
+            self._approved.setdefault(request.period, {})[request.key] = answer
+
+    def effect(self, placed: Placed, now_d: float = math.inf) -> None:
+        """A write took effect in the world at ``now_d``."""
         known = self._validated.get(placed.period, {}).get(placed.key)
         if known is None or known[1] != placed.wish.tolist():
             self._violated(f"9 {placed.key}: took effect without validation")
         elif known[0] != placed.agent:
             self._violated(f"16 {placed.key}: took effect for {placed.agent}, not {known[0]}")
+        if self._risky(placed) and not self._was_approved(placed, now_d):
+            self._violated(f"21 {placed.key}: a high-risk order without an approval from before")
         if placed.key in self._effects:
             self._violated(f"13 {placed.key}: took effect twice")
         self._effects.add(placed.key)
@@ -79,6 +96,16 @@ class BoundaryAudit:
         self._open.clear()
         if in_flight > bound:
             self._violated(f"23 {in_flight} messages in flight, at most {bound}")
+
+    def _risky(self, placed: Placed) -> bool:
+        limits = self._risk.get(placed.agent)
+        return limits is not None and bool(limits.excess(placed.wish))
+
+    def _was_approved(self, placed: Placed, now_d: float) -> bool:
+        answer = self._approved.get(placed.period, {}).get(placed.key)
+        if answer is None or answer.at > now_d:
+            return False
+        return answer.request.wish == tuple(placed.wish.tolist())
 
     def _retry(self, agent: str, call: str) -> None:
         self._retried[agent] += 1

@@ -24,6 +24,7 @@ from agents.gateway.schema import FINAL, Label, RefusedError
 from twin.engine.clock import Clock
 from twin.errors import ToolBoundaryError
 from twin.scenario.tools import Tools
+from twin.tools.approval import ApproverDesk
 from twin.tools.channel import Channel, Transit
 from twin.tools.quota import MINUTE_D, SECONDS_PER_D
 
@@ -41,6 +42,7 @@ class Desk:
     channel: Channel
     tools: Tools
     audit: BoundaryAudit
+    approver: ApproverDesk
     tally: Tally = field(default_factory=Tally)
     labels: Counter[str] = field(default_factory=Counter)
     late: int = 0

@@ -28,6 +28,7 @@ from twin.env.policy import Policy
 from twin.env.rules import OrderingRule
 from twin.exogenous.path import SamplePath
 from twin.network.world import World
+from twin.tools.approval import ApproverDesk
 from twin.tools.channel import Channel, Layer
 from twin.tools.server import ToolServer
 
@@ -41,6 +42,7 @@ class Outcome:
     labels: dict[str, int]  # failed attempts by label
     decisions: int
     fallbacks: int  # decisions taken by the static rule
+    approvals: dict[str, int]  # asked for, by answer: granted, denied, timeout
     late: int  # answers that came when nobody waited for them any more
     breaker_opened: int
     breaker_closed: int  # breakers that closed again after having been open
@@ -75,11 +77,16 @@ class ToolEpisode:
         tools = world.model.tools
         agents = [spec.name for spec in self._specs]
         self._channel = Channel(self._clock, world, seed, agents, self._server.handle, layers)
-        self._desk = Desk(self._clock, self._channel, tools, BoundaryAudit(tools.retries))
+        risk = self._server.risk
+        audit = BoundaryAudit(tools.retries, risk)
+        approver = ApproverDesk(self._clock, tools.approver, self._server.approvals, seed)
+        self._desk = Desk(self._clock, self._channel, tools, audit, approver)
         self._desk.tracing = trace
         ceiling = ceilings(world)
         self._sessions = tuple(
-            GatewaySession(spec, policy, self._desk, seed, ceiling, world.period_d)
+            GatewaySession(
+                spec, policy, self._desk, seed, ceiling, world.period_d, risk.get(spec.name)
+            )
             for spec in self._specs
         )
         self._window = min(tools.deadline, world.period_d)
@@ -100,7 +107,8 @@ class ToolEpisode:
         self._check_window()
         if self._desk.tracing:
             self.trace.extend(self._traces(t, begin))
-        decision = settle(self._world, self.engine, self._rule, self._specs, wishes)
+        risk = self._server.risk
+        decision = settle(self._world, self.engine, self._rule, self._specs, wishes, risk)
         self.engine.decide(decision)
         return True
 
@@ -115,6 +123,7 @@ class ToolEpisode:
             labels=dict(Counter(self._desk.labels)),
             decisions=self._world.periods * len(self._specs),
             fallbacks=self.fallbacks,
+            approvals=dict(self._desk.tally.approvals),
             late=self._desk.late,
             breaker_opened=sum(b.opened for b in breakers),
             breaker_closed=sum(b.closed for b in breakers),
@@ -132,7 +141,7 @@ class ToolEpisode:
     def _check_window(self) -> None:
         audit, channel = self._desk.audit, self._channel
         for placed in self._server.inbox.taken:
-            audit.effect(placed)
+            audit.effect(placed, self._clock.now)
         audit.window_closed(channel.peak, channel.bound)
 
     def _traces(self, t: int, begin: float) -> list[DecisionTrace]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,6 +14,7 @@ from twin.env.agents import AgentSpec
 from twin.env.episode import static_decision
 from twin.env.rules import OrderingRule
 from twin.network.world import World
+from twin.tools.risk import RiskLimits
 
 Floats = NDArray[np.float64]
 
@@ -41,6 +44,17 @@ def settle(
     rule: OrderingRule,
     specs: tuple[AgentSpec, ...],
     wishes: dict[str, Floats],
+    risk: Mapping[str, RiskLimits],
 ) -> Decision:
-    """The decision of an epoch: the agents' wishes, the static rule where there is none."""
-    return merge_wishes(world, static_decision(world, engine, rule), specs, wishes)
+    """The decision of an epoch: the agents' wishes, the static rule where there is none.
+
+    Where an agent decides, the rule's orders are cut down to what needs no approval: a rule is no
+    person, and what was denied to the agent is not done in its stead.
+    """
+    static = static_decision(world, engine, rule)
+    capped = {
+        spec.name: risk[spec.name].capped(static.orders[spec.lanes]).ravel()
+        for spec in specs
+        if spec.name in risk and spec.name not in wishes
+    }
+    return merge_wishes(world, static, specs, {**capped, **wishes})

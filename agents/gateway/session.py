@@ -17,6 +17,7 @@ import numpy as np
 import simpy
 from numpy.typing import NDArray
 
+from agents.gateway.approval import ApprovalSeeker, ApprovalVerdict
 from agents.gateway.caller import Call, Caller, Desk, Failure
 from agents.gateway.fallback import LastGood
 from agents.gateway.plausible import read_bounds, write_bounds
@@ -26,6 +27,7 @@ from agents.trace.record import ReadTrace
 from twin.env.agents import AgentSpec
 from twin.env.observe import WEEKDAYS
 from twin.env.policy import Policy
+from twin.tools.risk import RiskLimits
 from twin.tools.server import WRITE_TOOL
 
 Floats = NDArray[np.float64]
@@ -38,6 +40,7 @@ class Turn:
     observation: Floats | None
     reads: tuple[ReadTrace, ...]
     wish: tuple[float, ...]
+    approval: ApprovalVerdict
     asked: float
     seen: float
     acted: float
@@ -59,6 +62,7 @@ class GatewaySession:
         seed: int,
         ceiling: Floats,
         period_d: float,
+        limits: RiskLimits | None = None,
     ) -> None:
         self.caller = Caller(spec.name, desk, seed)
         self.turn: Turn | None = None
@@ -76,6 +80,7 @@ class GatewaySession:
         tool = WRITE_TOOL[spec.role]
         self._write = Template.of(spec.name, tool, spec.entity, len(spec.reads))
         self._receipt = AnswerCheck.of(tool, spec.entity, write_bounds(spec))
+        self._seeker = None if limits is None else ApprovalSeeker(spec, limits, desk)
         self._last_good = LastGood(len(spec.reads), desk.tools.max_age)
 
     def epoch(self, t: int, close: float) -> Generator[simpy.Event, Any, None]:
@@ -87,9 +92,15 @@ class GatewaySession:
         observation = yield from self._observe(t, reads)
         seen = clock.now
         wish = None if observation is None else self._decide(t, observation)
-        if wish is not None:
-            yield from self._place(t, wish, close)
-        self.turn = Turn(observation, tuple(reads), tuple(wish or ()), asked, seen, clock.now)
+        approval: ApprovalVerdict = ""
+        if wish is not None and observation is not None:
+            if self._seeker is not None:
+                key = self._write.key(t)
+                approval = yield from self._seeker.seek(t, key, wish, observation, close)
+            if approval in ("", "granted"):
+                yield from self._place(t, wish, close)
+        numbers = tuple(wish or ())
+        self.turn = Turn(observation, tuple(reads), numbers, approval, asked, seen, clock.now)
 
     def _observe(
         self, t: int, traced: list[ReadTrace]

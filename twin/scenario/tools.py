@@ -6,18 +6,29 @@ nowhere else.
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 
 from twin.scenario.quantities import (
     Amount,
     BytesPerSecond,
     Model,
+    PositiveAmount,
     PositiveDays,
     Share,
 )
 from twin.scenario.times import LognormalTime
+
+
+def _latency_shorthand(value: Any) -> Any:
+    if isinstance(value, int | float | str) and not isinstance(value, bool):
+        return {"model": "lognormal", "median": value, "p95": value}
+    return value
+
+
+Latency = Annotated[LognormalTime, BeforeValidator(_latency_shorthand)]
+"""A lognormal time; a bare duration is its median and its 95th percentile."""
 
 
 class Retries(Model):
@@ -61,12 +72,42 @@ class ToolCosts(Model):
     """Per 1,000 bytes sent or received."""
     kilotoken: Amount = 0.0
     """Per 1,000 tokens; a token is counted as four bytes."""
+    approval: Amount = 0.0
+    """Per request for a person's approval, granted or not."""
 
 
-def _latency_shorthand(value: Any) -> Any:
-    if isinstance(value, int | float | str) and not isinstance(value, bool):
-        return {"model": "lognormal", "median": value, "p95": value}
-    return value
+class RiskRule(Model):
+    """One kind of order that needs a person's approval; exactly one of the fields."""
+
+    order_above: PositiveAmount | None = None
+    """Units that a node may order per period, all lanes and products together."""
+    spend_above: PositiveAmount | None = None
+    """Money that an order of a node may commit: price, freight and the cost of ordering."""
+    supplier_switch: Literal[True] | None = None
+    """Most of an order goes to another source than the static policy prefers."""
+
+    @model_validator(mode="after")
+    def _one_rule(self) -> RiskRule:
+        said = [name for name in type(self).model_fields if getattr(self, name) is not None]
+        if len(said) != 1:
+            fields = ", ".join(type(self).model_fields)
+            raise ValueError(f"got {len(said)} rules in one entry, expected one of {fields}")
+        return self
+
+
+class Approver(Model):
+    """The person who is asked before a high-risk order is sent, as a model."""
+
+    latency: Latency = LognormalTime(model="lognormal", median=2 / 1_440, p95=6 / 1_440)
+    """Time from the request to the answer."""
+    timeout: PositiveDays = 10 / 1_440
+    """How long an order waits for its approval; no answer means no."""
+    tolerance: Annotated[float, Field(ge=1, le=1_000, strict=True)] = 2.0
+    """Grants up to this many times a limit; grants a switch while the usual source owes units."""
+    error: Share = 0.0
+    """Share of answers that are the opposite of that."""
+    absent: Share = 0.0
+    """Share of requests that nobody answers."""
 
 
 class Tools(Model):
@@ -74,9 +115,7 @@ class Tools(Model):
 
     deadline: PositiveDays = 15 / 1_440
     """Window after each review epoch in which agents read and act."""
-    latency: Annotated[LognormalTime, BeforeValidator(_latency_shorthand)] = LognormalTime(
-        model="lognormal", median=80e-3 / 86_400, p95=400e-3 / 86_400
-    )
+    latency: Latency = LognormalTime(model="lognormal", median=80e-3 / 86_400, p95=400e-3 / 86_400)
     """Time one message takes one way."""
     timeout: PositiveDays = 30 / 86_400
     """How long an attempt waits for its answer."""
@@ -89,3 +128,6 @@ class Tools(Model):
     retries: Retries = Retries()
     breaker: Breaker = Breaker()
     costs: ToolCosts = ToolCosts()
+    high_risk: Annotated[tuple[RiskRule, ...], Field(max_length=100)] = ()
+    """Orders that need approval; without it the static policy orders, cut down to the limits."""
+    approver: Approver = Approver()

@@ -42,6 +42,7 @@ ErrorCode = Literal[
     "unknown_entity",
     "out_of_scope",
     "implausible",
+    "approval_required",
     "duplicate_key",
     "superseded",
     "expired",

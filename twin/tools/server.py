@@ -16,6 +16,7 @@ from twin.env.agents import AgentSpec, Read
 from twin.env.observe import global_vector
 from twin.errors import ToolBoundaryError
 from twin.network.world import World
+from twin.tools.approval import ApprovalBook
 from twin.tools.catalogue import (
     CATALOGUE,
     REQUESTS,
@@ -29,6 +30,7 @@ from twin.tools.catalogue import (
 from twin.tools.inbox import Inbox
 from twin.tools.limits import order_caps, vehicle_caps
 from twin.tools.quota import Quota
+from twin.tools.risk import risk_limits
 from twin.tools.wire import guarded
 
 Floats = NDArray[np.float64]
@@ -42,6 +44,8 @@ class ToolServer:
 
     def __init__(self, world: World, engine: EventEngine, specs: tuple[AgentSpec, ...]) -> None:
         self.inbox = Inbox()
+        self.approvals = ApprovalBook()
+        self.risk = risk_limits(world, specs)
         self.refused: dict[str, int] = {}
         self._world = world
         self._engine = engine
@@ -142,10 +146,20 @@ class ToolServer:
             return self._refuse(request.call, request.tool, "invalid_request", text)
         if (wish > cap).any():
             return self._refuse(request.call, request.tool, "implausible", "a quantity is too big")
+        if not self._approved(request, wish):
+            return self._refuse(request.call, request.tool, "approval_required", request.key)
         outcome = self.inbox.put(request, wish)
         if isinstance(outcome, str):
             return self._refuse(request.call, request.tool, outcome, request.key)
         return _spliced(request.call, self._receipt(request, outcome[1]))
+
+    def _approved(self, request: OrderRequest | BookRequest, wish: Floats) -> bool:
+        """Whether an order may have an effect: it is no high risk, or was approved as it is."""
+        limits = self.risk.get(request.agent)
+        if limits is None or not limits.excess(wish):
+            return True
+        exact = tuple(wish.tolist())
+        return self.approvals.covers(request.agent, request.key, request.period, exact)
 
     def _receipt(self, request: OrderRequest | BookRequest, effective: int) -> bytes:
         fields = CATALOGUE[request.tool].fields
