@@ -15,8 +15,8 @@ from twin.tools.approval import ApprovalAnswer, ApprovalRequest
 from twin.tools.risk import RiskLimits
 
 Floats = NDArray[np.float64]
-ApprovalVerdict = Literal["", "granted", "denied", "timeout"]
-"""Empty where no approval was needed."""
+ApprovalVerdict = Literal["", "granted", "denied", "timeout", "killed"]
+"""Empty where no approval was needed; killed: the agent was, while it waited."""
 
 
 class ApprovalSeeker:
@@ -26,6 +26,11 @@ class ApprovalSeeker:
         self._spec = spec
         self._limits = limits
         self._desk = desk
+        self._open: tuple[str, simpy.Event] | None = None
+
+    def cut(self) -> None:
+        """Stop waiting: the agent is killed."""
+        self._give_up("killed")
 
     def seek(
         self, period: int, key: str, wish: list[float], observation: Floats, close: float
@@ -45,21 +50,31 @@ class ApprovalSeeker:
     ) -> Generator[simpy.Event, Any, ApprovalVerdict]:
         desk, clock = self._desk, self._desk.clock
         event = simpy.Event(clock)
-
-        def answered(answer: ApprovalAnswer) -> None:
-            desk.audit.approved(answer)
-            event.succeed("granted" if answer.granted else "denied")
-
-        def gave_up(_: None) -> None:
-            if not event.triggered:
-                desk.approver.withdraw(request.key)
-                event.succeed("timeout")
-
+        self._open = (request.key, event)
         until = min(clock.now + desk.tools.approver.timeout, close - desk.tools.timeout)
-        clock.at(until, TIMER, gave_up, None)
-        desk.approver.ask(request, answered)
+        clock.at(until, TIMER, self._timed_out, request.key)
+        desk.approver.ask(request, self._answered)
         verdict: ApprovalVerdict = yield event
         return verdict
+
+    def _answered(self, answer: ApprovalAnswer) -> None:
+        self._desk.audit.approved(answer)
+        self._end("granted" if answer.granted else "denied")
+
+    def _timed_out(self, key: str) -> None:
+        if self._open is not None and self._open[0] == key:
+            self._give_up("timeout")
+
+    def _give_up(self, verdict: ApprovalVerdict) -> None:
+        if self._open is not None:
+            self._desk.approver.withdraw(self._open[0])
+            self._end(verdict)
+
+    def _end(self, verdict: ApprovalVerdict) -> None:
+        if self._open is not None:
+            event = self._open[1]
+            self._open = None
+            event.succeed(verdict)
 
     def _usual_owes(self, observation: Floats) -> float:
         """Units that the agent's usual sources owe it, from its own observation."""

@@ -6,8 +6,8 @@ and not merely asked whether it is sound.
      9  no effect without validation       13  at most one effect per idempotency key
     11  one outcome per attempt            17  attempts <= the configured number
     16  no effect outside the scope        18  retries within budget
-    19  no call while OPEN or FORCED_OPEN  21  high risk only with an approval from before
-    23  queues bounded
+    19  no call while OPEN or FORCED_OPEN  20  a killed node emits nothing of its own
+    23  queues bounded                     21  high risk only with an approval from before
 """
 
 from __future__ import annotations
@@ -35,11 +35,12 @@ class BoundaryAudit:
         self.violations: list[str] = []
         self._retries = retries
         self._risk = risk or {}
+        self._killed: set[str] = set()
         self._approved: dict[int, dict[str, ApprovalAnswer]] = {}
         self._open: set[tuple[str, int]] = set()
         self._calls: Counter[str] = Counter()
         self._retried: Counter[str] = Counter()
-        self._validated: dict[int, dict[str, tuple[str, list[float]]]] = {}
+        self._validated: dict[int, dict[str, tuple[str, list[float] | None]]] = {}
         self._effects: set[str] = set()
 
     def called(self, agent: str) -> None:
@@ -53,6 +54,8 @@ class BoundaryAudit:
             self._violated(f"17 {call}: attempt {attempt} of {self._retries.attempts}")
         if breaker in (State.OPEN, State.FORCED_OPEN):
             self._violated(f"19 {call}: sent while the breaker was {breaker}")
+        if agent in self._killed:
+            self._violated(f"20 {call}: sent by a killed agent")
         if attempt > 1:
             self._retry(agent, call)
 
@@ -68,6 +71,17 @@ class BoundaryAudit:
             del self._validated[old]
         self._validated.setdefault(period, {})[key] = (agent, wish)
 
+    def killed(self, agent: str) -> None:
+        """An agent was taken out of control: what it has sent is void."""
+        self._killed.add(agent)
+        for keys in self._validated.values():
+            for key in [k for k, known in keys.items() if known[0] == agent]:
+                keys[key] = (agent, None)
+
+    def revived(self, agent: str) -> None:
+        """An agent is in control again."""
+        self._killed.discard(agent)
+
     def approved(self, answer: ApprovalAnswer) -> None:
         """A person answered."""
         request = answer.request
@@ -79,7 +93,9 @@ class BoundaryAudit:
     def effect(self, placed: Placed, now_d: float = math.inf) -> None:
         """A write took effect in the world at ``now_d``."""
         known = self._validated.get(placed.period, {}).get(placed.key)
-        if known is None or known[1] != placed.wish.tolist():
+        if placed.agent in self._killed or (known is not None and known[1] is None):
+            self._violated(f"20 {placed.key}: took effect although its agent was killed")
+        elif known is None or known[1] != placed.wish.tolist():
             self._violated(f"9 {placed.key}: took effect without validation")
         elif known[0] != placed.agent:
             self._violated(f"16 {placed.key}: took effect for {placed.agent}, not {known[0]}")

@@ -68,6 +68,7 @@ class Caller:
     def __init__(self, agent: str, desk: Desk, seed: int) -> None:
         retries = desk.tools.retries
         self.breakers: dict[str, CircuitBreaker] = {}
+        self.killed = False
         self._agent = agent
         self._desk = desk
         self._budget = RetryBudget(retries.budget, retries.reserve)
@@ -78,8 +79,22 @@ class Caller:
         self._waiting: tuple[Call, simpy.Event] | None = None
 
     def begin(self, close: float) -> None:
-        """Begin a window that closes at ``close`` (days)."""
+        """Begin a window that closes at ``close`` (days); a killed agent is in control again."""
         self._close = close
+        if self.killed:
+            self.killed = False
+            for breaker in self.breakers.values():
+                breaker.reset()
+
+    def kill(self) -> None:
+        """Send nothing more in this window; the attempt that waits has failed."""
+        self.killed = True
+        for breaker in self.breakers.values():
+            breaker.force_open()
+        if self._waiting is not None:
+            event = self._waiting[1]
+            self._waiting = None
+            event.succeed(ToolBoundaryError(Label.KILLED))
 
     def until(self, time: float) -> simpy.Event:
         """An event at an absolute time."""
@@ -115,6 +130,8 @@ class Caller:
 
     def _attempt(self, call: Call) -> Steps:
         clock = self._desk.clock
+        if self.killed:
+            return self._fail(call, ToolBoundaryError(Label.KILLED))
         if clock.now >= self._close:
             return self._fail(call, ToolBoundaryError(Label.DEADLINE))
         breaker = self._breaker(call.tool)

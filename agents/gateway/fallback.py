@@ -1,22 +1,6 @@
-"""What happens when an agent cannot see or cannot act: last good answers, then the static rule."""
+"""What an agent knows when it cannot see: the last good answers, while they are young enough."""
 
 from __future__ import annotations
-
-from collections.abc import Mapping
-
-import numpy as np
-from numpy.typing import NDArray
-
-from twin.engine.decision import Decision
-from twin.engine.event import EventEngine
-from twin.env.act import merge_wishes
-from twin.env.agents import AgentSpec
-from twin.env.episode import static_decision
-from twin.env.rules import OrderingRule
-from twin.network.world import World
-from twin.tools.risk import RiskLimits
-
-Floats = NDArray[np.float64]
 
 
 class LastGood:
@@ -36,25 +20,3 @@ class LastGood:
         if kept is None or t - kept[0] > self._max_age:
             return None
         return t - kept[0], kept[1]
-
-
-def settle(
-    world: World,
-    engine: EventEngine,
-    rule: OrderingRule,
-    specs: tuple[AgentSpec, ...],
-    wishes: dict[str, Floats],
-    risk: Mapping[str, RiskLimits],
-) -> Decision:
-    """The decision of an epoch: the agents' wishes, the static rule where there is none.
-
-    Where an agent decides, the rule's orders are cut down to what needs no approval: a rule is no
-    person, and what was denied to the agent is not done in its stead.
-    """
-    static = static_decision(world, engine, rule)
-    capped = {
-        spec.name: risk[spec.name].capped(static.orders[spec.lanes]).ravel()
-        for spec in specs
-        if spec.name in risk and spec.name not in wishes
-    }
-    return merge_wishes(world, static, specs, {**capped, **wishes})

@@ -45,12 +45,14 @@ class Label(StrEnum):
     """The server understood and refused: asking again cannot help."""
     INVALID_ACTION = "invalid_action"
     """The policy's own wish was no valid request; it never left the agent."""
+    KILLED = "killed"
+    """The agent was taken out of control."""
     BREAKER_OPEN = "breaker_open"
     BUDGET_EXHAUSTED = "budget_exhausted"
     DEADLINE = "deadline"
 
 
-FINAL = frozenset({Label.REJECTED, Label.BREAKER_OPEN, Label.DEADLINE})
+FINAL = frozenset({Label.REJECTED, Label.KILLED, Label.BREAKER_OPEN, Label.DEADLINE})
 """Failures that no retry mends."""
 _ERROR_LABELS = {"rate_limited": Label.RATE_LIMITED, "internal": Label.SERVER_ERROR}
 

@@ -83,6 +83,17 @@ class GatewaySession:
         self._seeker = None if limits is None else ApprovalSeeker(spec, limits, desk)
         self._last_good = LastGood(len(spec.reads), desk.tools.max_age)
 
+    @property
+    def killed(self) -> bool:
+        """Whether the agent was taken out of control in this window."""
+        return self.caller.killed
+
+    def kill(self) -> None:
+        """Take the agent out of control, at once and until its next epoch begins."""
+        self.caller.kill()
+        if self._seeker is not None:
+            self._seeker.cut()
+
     def epoch(self, t: int, close: float) -> Generator[simpy.Event, Any, None]:
         """One epoch, over when the window closes at the latest; leaves its ``turn``."""
         clock = self._desk.clock
@@ -91,7 +102,8 @@ class GatewaySession:
         reads: list[ReadTrace] = []
         observation = yield from self._observe(t, reads)
         seen = clock.now
-        wish = None if observation is None else self._decide(t, observation)
+        may_act = observation is not None and not self.killed
+        wish = self._decide(t, observation) if observation is not None and may_act else None
         approval: ApprovalVerdict = ""
         if wish is not None and observation is not None:
             if self._seeker is not None:

@@ -43,6 +43,7 @@ ErrorCode = Literal[
     "out_of_scope",
     "implausible",
     "approval_required",
+    "barred",
     "duplicate_key",
     "superseded",
     "expired",

@@ -6,6 +6,8 @@ sees the same world however long its calls travel.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
@@ -58,6 +60,7 @@ class ToolServer:
         numbers = max((len(cap) for cap in self._caps.values()), default=0)
         self._request_cap = CATALOGUE["order.place"].size_cap(numbers)
         self._quota = Quota(world.model.tools.quota)
+        self._first_period: dict[str, float] = {}
         self._vector: Floats = np.zeros(0)
         self._bodies: dict[tuple[str, str], bytes] = {}
 
@@ -75,6 +78,15 @@ class ToolServer:
         if not self.inbox.is_open or t != self.inbox.t:
             raise ToolBoundaryError("server_error", f"the window of period {t} is not open")
         return self.inbox.take()
+
+    def bar(self, agent: str) -> None:
+        """Refuse an agent's writes, and void those that have not taken effect yet."""
+        self._first_period[agent] = math.inf
+        self.inbox.discard(agent)
+
+    def admit(self, agent: str) -> None:
+        """Accept an agent's writes again, if they are for the next period or later."""
+        self._first_period[agent] = self.inbox.t + 1
 
     def handle(self, now_d: float, body: bytes) -> bytes:
         """Answer one request that arrives at ``now_d`` (days)."""
@@ -139,6 +151,8 @@ class ToolServer:
         mine = spec is not None and WRITE_TOOL[spec.role] == request.tool
         if spec is None or not mine or spec.entity != request.entity:
             return self._out_of_scope(request)
+        if request.period < self._first_period.get(spec.name, 0):
+            return self._refuse(request.call, request.tool, "barred", "the agent was killed")
         wish = _wish(request)
         cap = self._caps[spec.name]
         if wish.shape != cap.shape:
