@@ -21,6 +21,7 @@ class Tally:
     retries: int = 0
     bytes: int = 0
     approvals: Counter[str] = field(default_factory=Counter)  # by answer: granted, denied, timeout
+    clarifications: Counter[str] = field(default_factory=Counter)  # resolved, unresolved
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,7 @@ class CostAccount:
     bytes: int  # sent and received, late answers included
     tokens: int  # ceil(bytes / 4)
     approvals: int  # asked for
+    clarifications: int  # asked for
     money: float  # in the scenario's currency
 
     @classmethod
@@ -44,5 +46,12 @@ class CostAccount:
         approvals = tally.approvals.total()
         money += costs.approval * approvals
         return cls(
-            tally.calls, tally.attempts, tally.retries, tally.bytes, tokens, approvals, money
+            calls=tally.calls,
+            attempts=tally.attempts,
+            retries=tally.retries,
+            bytes=tally.bytes,
+            tokens=tokens,
+            approvals=approvals,
+            clarifications=tally.clarifications.total(),
+            money=money,
         )

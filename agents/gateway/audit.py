@@ -3,11 +3,12 @@
 The audit keeps its own books from what it is told, so that a broken breaker or budget is noticed
 and not merely asked whether it is sound.
 
-     9  no effect without validation       13  at most one effect per idempotency key
-    11  one outcome per attempt            17  attempts <= the configured number
-    16  no effect outside the scope        18  retries within budget
-    19  no call while OPEN or FORCED_OPEN  20  a killed node emits nothing of its own
-    23  queues bounded                     21  high risk only with an approval from before
+     9  no effect without validation       11  one outcome per attempt
+    13  at most one effect per key         15  no ambiguous answer used unclarified
+    16  no effect outside the scope        17  attempts <= the configured number
+    18  retries within budget              19  no call while OPEN or FORCED_OPEN
+    20  a killed node emits nothing        21  high risk only with an approval from before
+    23  queues bounded
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ class BoundaryAudit:
         self._retries = retries
         self._risk = risk or {}
         self._killed: set[str] = set()
+        self._clarified: dict[str, str] = {}
         self._approved: dict[int, dict[str, ApprovalAnswer]] = {}
         self._open: set[tuple[str, int]] = set()
         self._calls: Counter[str] = Counter()
@@ -57,13 +59,26 @@ class BoundaryAudit:
         if agent in self._killed:
             self._violated(f"20 {call}: sent by a killed agent")
         if attempt > 1:
-            self._retry(agent, call)
+            self.asked(agent, call)
 
     def ended(self, call: str, attempt: int) -> None:
         """A sent attempt came to its one outcome."""
         if (call, attempt) not in self._open:
             self._violated(f"11 {call}: attempt {attempt} has a second outcome")
         self._open.discard((call, attempt))
+
+    def ambiguous(self, call: str) -> None:
+        """An answer to a call can be read in several ways."""
+        self._clarified[call] = ""
+
+    def clarified(self, call: str, digest: str) -> None:
+        """Somebody said which reading of the answer to a call is meant."""
+        self._clarified[call] = digest
+
+    def read_as(self, call: str, digest: str) -> None:
+        """A reading of an ambiguous answer is used."""
+        if self._clarified.get(call) != digest:
+            self._violated(f"15 {call}: an ambiguous answer was used without being clarified")
 
     def validated(self, agent: str, period: int, key: str, wish: list[float]) -> None:
         """A wish passed validation and may be sent under its key."""
@@ -110,6 +125,7 @@ class BoundaryAudit:
         for call, attempt in sorted(self._open):
             self._violated(f"11 {call}: attempt {attempt} has no outcome")
         self._open.clear()
+        self._clarified.clear()
         if in_flight > bound:
             self._violated(f"23 {in_flight} messages in flight, at most {bound}")
 
@@ -123,7 +139,8 @@ class BoundaryAudit:
             return False
         return answer.request.wish == tuple(placed.wish.tolist())
 
-    def _retry(self, agent: str, call: str) -> None:
+    def asked(self, agent: str, call: str) -> None:
+        """A retry, or a question about an answer: both are paid from the budget."""
         self._retried[agent] += 1
         allowed = self._retries.reserve + self._retries.budget * self._calls[agent]
         if self._retried[agent] > allowed + 1e-6:

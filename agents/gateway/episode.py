@@ -38,6 +38,7 @@ class Outcome:
     decisions: int
     fallbacks: int  # decisions taken by the static rule
     approvals: dict[str, int]  # asked for, by answer: granted, denied, timeout
+    clarifications: dict[str, int]  # questions about ambiguous answers: resolved, unresolved
     kills: int  # uses of the kill switch
     late: int  # answers that came when nobody waited for them any more
     breaker_opened: int
@@ -105,6 +106,7 @@ class ToolEpisode:
             decisions=self._world.periods * len(gateway.specs),
             fallbacks=self.fallbacks,
             approvals=dict(desk.tally.approvals),
+            clarifications=dict(desk.tally.clarifications),
             kills=gateway.switch.used,
             late=desk.late,
             breaker_opened=sum(b.opened for b in breakers),

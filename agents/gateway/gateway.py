@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from agents.gateway.audit import BoundaryAudit
 from agents.gateway.caller import Desk
 from agents.gateway.killswitch import KillSwitch, Standby
-from agents.gateway.plausible import ceilings
+from agents.gateway.plausible import ceilings, floors
 from agents.gateway.session import GatewaySession
 from twin.engine.clock import Clock
 from twin.engine.event import EventEngine
@@ -50,12 +50,23 @@ class Gateway:
         risk = self.server.risk
         self.audit = BoundaryAudit(tools.retries, risk)
         approver = ApproverDesk(self.clock, tools.approver, self.server.approvals, seed)
-        self.desk = Desk(self.clock, self.channel, tools, self.audit, approver)
+        ask = tools.clarify
+        self.clarifier = Person("clarifier", ask.latency, ask.error, ask.absent, seed)
+        """The person who clarifies, where a person does."""
+        self.desk = Desk(
+            self.clock,
+            self.channel,
+            tools,
+            self.audit,
+            approver,
+            self.clarifier,
+            self.server.meant,
+        )
         self.desk.tracing = tracing
-        ceiling = ceilings(world)
+        limit = ceilings(world), floors(world)
         self.sessions = {
             spec.name: GatewaySession(
-                spec, policy, self.desk, seed, ceiling, world.period_d, risk.get(spec.name)
+                spec, policy, self.desk, seed, limit, world.period_d, risk.get(spec.name)
             )
             for spec in self.specs
         }

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from agents.gateway.approval import ApprovalSeeker, ApprovalVerdict
 from agents.gateway.caller import Call, Caller, Desk, Failure
+from agents.gateway.clarify import Clarifier
 from agents.gateway.fallback import LastGood
 from agents.gateway.plausible import read_bounds, write_bounds
 from agents.gateway.requests import Template, valid_wish
@@ -60,7 +61,7 @@ class GatewaySession:
         policy: Policy,
         desk: Desk,
         seed: int,
-        ceiling: Floats,
+        limit: tuple[Floats, Floats],  # what no number of the global vector exceeds, or falls below
         period_d: float,
         limits: RiskLimits | None = None,
     ) -> None:
@@ -73,10 +74,12 @@ class GatewaySession:
         self._reads = tuple(
             (
                 Template.of(spec.name, read.tool, read.entity, number),
-                AnswerCheck.of(read.tool, read.entity, read_bounds(read, ceiling)),
+                AnswerCheck.of(read.tool, read.entity, read_bounds(read, *limit)),
             )
             for number, read in enumerate(spec.reads)
         )
+        asks = desk.tools.clarify.by != "nobody"
+        self._clarifier = Clarifier(spec.name, self.caller, desk) if asks else None
         tool = WRITE_TOOL[spec.role]
         self._write = Template.of(spec.name, tool, spec.entity, len(spec.reads))
         self._receipt = AnswerCheck.of(tool, spec.entity, write_bounds(spec))
@@ -124,6 +127,8 @@ class GatewaySession:
             name = template.call(t)
             judge = partial(check.read, call=name, period=t)
             call = Call(name, template.tool, template.read(t), judge)
+            if self._clarifier is not None:
+                call.clarify = partial(self._clarifier.clarify, check, t)
             failure = yield from self.caller.carry_out(call)
             if failure is None:
                 self._last_good.remember(index, t, call.numbers)

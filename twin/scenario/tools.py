@@ -110,6 +110,21 @@ class Approver(Model):
     """Share of requests that nobody answers."""
 
 
+class Clarify(Model):
+    """Who is asked when an answer can be read in several ways."""
+
+    by: Literal["server", "person", "nobody"] = "server"
+    """The server says what it meant; a person looks it up; or the answer just counts as invalid."""
+    latency: Latency = LognormalTime(model="lognormal", median=1 / 1_440, p95=3 / 1_440)
+    """A person's time to answer; the server's is that of any call."""
+    timeout: PositiveDays = 5 / 1_440
+    """How long a person is waited for."""
+    error: Share = 0.0
+    """Share of a person's answers that name a wrong reading."""
+    absent: Share = 0.0
+    """Share of questions that no person answers."""
+
+
 class Tools(Model):
     """The boundary between agents and the world: how their tool calls travel and what they cost."""
 
@@ -131,3 +146,4 @@ class Tools(Model):
     high_risk: Annotated[tuple[RiskRule, ...], Field(max_length=100)] = ()
     """Orders that need approval; without it the static policy orders, cut down to the limits."""
     approver: Approver = Approver()
+    clarify: Clarify = Clarify()

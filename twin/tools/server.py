@@ -24,6 +24,7 @@ from twin.tools.catalogue import (
     REQUESTS,
     VERSION,
     BookRequest,
+    ClarifyRequest,
     ErrorCode,
     OrderRequest,
     ReadRequest,
@@ -33,9 +34,10 @@ from twin.tools.inbox import Inbox
 from twin.tools.limits import order_caps, vehicle_caps
 from twin.tools.quota import Quota
 from twin.tools.risk import risk_limits
-from twin.tools.wire import guarded
+from twin.tools.wire import digest_of, guarded, sealed
 
 Floats = NDArray[np.float64]
+AnyMessage = ReadRequest | OrderRequest | BookRequest | ClarifyRequest
 WRITE_TOOL = {"replenish": "order.place", "dispatch": "dispatch.book"}
 """The one write each role may make."""
 _OPENING = f'{{"version":"{VERSION}","call":'.encode()
@@ -99,14 +101,37 @@ class ToolServer:
             return self._refuse(request.call, request.tool, "rate_limited", "", wait_s)
         if isinstance(request, ReadRequest):
             return self._read(request)
+        if isinstance(request, ClarifyRequest):
+            return self._clarify(request)
         return self._write(request)
 
-    def _request(self, body: bytes) -> ReadRequest | OrderRequest | BookRequest:
+    def meant(self, request: ClarifyRequest) -> int | None:
+        """Which reading of an answer is what this server says to that call now; None: none is.
+
+        Raises ToolBoundaryError when the agent may not read that.
+        """
+        read = self._reads.get((request.agent, request.about, request.entity))
+        if read is None:
+            raise ToolBoundaryError("rejected", "not within this agent's scope", request.tool)
+        said = digest_of(_spliced(request.about_call, self._shared(read))[:-1])
+        digests = [choice.digest for choice in request.choices]
+        return digests.index(said) if said in digests else None
+
+    def _clarify(self, request: ClarifyRequest) -> bytes:
+        try:
+            choice = self.meant(request)
+        except ToolBoundaryError:
+            return self._out_of_scope(request)
+        rest = {"entity": request.entity, "is_error": False, "about_call": request.about_call}
+        answer = {"version": VERSION, "call": request.call, "tool": request.tool, **rest}
+        return sealed(to_json({**answer, "choice": choice}))
+
+    def _request(self, body: bytes) -> AnyMessage:
         """The strict model of a request; what may have an effect must be free of ambiguity."""
         if len(body) > self._request_cap:
             raise ToolBoundaryError("oversize", f"{len(body)} bytes")
         request = REQUESTS.validate_json(body)
-        if not isinstance(request, ReadRequest):
+        if isinstance(request, OrderRequest | BookRequest):
             guarded(body, self._request_cap)
         return request
 
@@ -135,11 +160,15 @@ class ToolServer:
         read = self._reads.get((request.agent, request.tool, request.entity))
         if read is None:
             return self._out_of_scope(request)
+        return sealed(_spliced(request.call, self._shared(read)))
+
+    def _shared(self, read: Read) -> bytes:
+        """The tail of a read's answer, encoded once per epoch."""
         key = (read.tool, read.entity)
         tail = self._bodies.get(key)
         if tail is None:
             tail = self._bodies[key] = self._tail(read)
-        return _spliced(request.call, tail)
+        return tail
 
     def _tail(self, read: Read) -> bytes:
         """An answer without its opening and its call, shared by all who ask in this epoch."""
@@ -165,7 +194,7 @@ class ToolServer:
         outcome = self.inbox.put(request, wish)
         if isinstance(outcome, str):
             return self._refuse(request.call, request.tool, outcome, request.key)
-        return _spliced(request.call, self._receipt(request, outcome[1]))
+        return sealed(_spliced(request.call, self._receipt(request, outcome[1])))
 
     def _approved(self, request: OrderRequest | BookRequest, wish: Floats) -> bool:
         """Whether an order may have an effect: it is no high risk, or was approved as it is."""
@@ -181,7 +210,7 @@ class ToolServer:
         extra = {"key": request.key, "effective": effective, **accepted}
         return _envelope(request.tool, request.entity, self.inbox.t, extra)
 
-    def _out_of_scope(self, request: ReadRequest | OrderRequest | BookRequest) -> bytes:
+    def _out_of_scope(self, request: AnyMessage) -> bytes:
         code: ErrorCode = "out_of_scope" if request.entity in self._entities else "unknown_entity"
         return self._refuse(request.call, request.tool, code, "not within this agent's scope")
 
