@@ -34,7 +34,7 @@ from twin.tools.inbox import Inbox
 from twin.tools.limits import order_caps, vehicle_caps
 from twin.tools.quota import Quota
 from twin.tools.risk import risk_limits
-from twin.tools.wire import digest_of, guarded, sealed
+from twin.tools.wire import digest_of, guarded, new_sealed
 
 Floats = NDArray[np.float64]
 AnyMessage = ReadRequest | OrderRequest | BookRequest | ClarifyRequest
@@ -124,7 +124,7 @@ class ToolServer:
             return self._out_of_scope(request)
         rest = {"entity": request.entity, "is_error": False, "about_call": request.about_call}
         answer = {"version": VERSION, "call": request.call, "tool": request.tool, **rest}
-        return sealed(to_json({**answer, "choice": choice}))
+        return new_sealed(to_json({**answer, "choice": choice}))
 
     def _request(self, body: bytes) -> AnyMessage:
         """The strict model of a request; what may have an effect must be free of ambiguity."""
@@ -160,7 +160,7 @@ class ToolServer:
         read = self._reads.get((request.agent, request.tool, request.entity))
         if read is None:
             return self._out_of_scope(request)
-        return sealed(_spliced(request.call, self._shared(read)))
+        return new_sealed(_spliced(request.call, self._shared(read)))
 
     def _shared(self, read: Read) -> bytes:
         """The tail of a read's answer, encoded once per epoch."""
@@ -194,7 +194,7 @@ class ToolServer:
         outcome = self.inbox.put(request, wish)
         if isinstance(outcome, str):
             return self._refuse(request.call, request.tool, outcome, request.key)
-        return sealed(_spliced(request.call, self._receipt(request, outcome[1])))
+        return new_sealed(_spliced(request.call, self._receipt(request, outcome[1])))
 
     def _approved(self, request: OrderRequest | BookRequest, wish: Floats) -> bool:
         """Whether an order may have an effect: it is no high risk, or was approved as it is."""

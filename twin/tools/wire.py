@@ -25,26 +25,30 @@ def digest_of(body: bytes) -> str:
 
 def sealed(body: bytes) -> bytes:
     """A JSON object with its digest as its last field; an older seal is replaced."""
-    body = unsealed(body)
-    return body[:-1] + _BEFORE + digest_of(body[:-1]).encode() + _AFTER
+    return new_sealed(unsealed(body))
+
+
+def new_sealed(body: bytes) -> bytes:
+    """The same for an object that is known to have no seal."""
+    head = body[:-1]
+    return head + _seal_of(head)
 
 
 def unsealed(body: bytes) -> bytes:
     """A JSON object without its seal, if it has one."""
-    return body[:-_SEAL_BYTES] + b"}" if _seal(body) else body
+    seal = body[-_SEAL_BYTES:]
+    has_one = seal.startswith(_BEFORE) and seal.endswith(_AFTER)
+    return body[:-_SEAL_BYTES] + b"}" if has_one else body
 
 
 def is_sealed(body: bytes) -> bool:
     """Whether the last field is the digest of everything before it."""
-    return _seal(body) == digest_of(body[:-_SEAL_BYTES]).encode()
+    return body.endswith(_seal_of(body[:-_SEAL_BYTES]))
 
 
-def _seal(body: bytes) -> bytes:
-    """The digest that an answer ends with; empty when it ends with none."""
-    seal = body[-_SEAL_BYTES:]
-    if not (seal.startswith(_BEFORE) and seal.endswith(_AFTER)):
-        return b""
-    return seal[len(_BEFORE) : -len(_AFTER)]
+def _seal_of(head: bytes) -> bytes:
+    """How an answer ends that begins with ``head``."""
+    return b'%b%b"}' % (_BEFORE, digest_of(head).encode())
 
 
 def guarded(body: bytes, cap: int) -> Any:
