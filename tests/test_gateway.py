@@ -13,7 +13,7 @@ from agents.gateway import run_through_tools
 from agents.gateway.account import CostAccount, Tally
 from agents.gateway.audit import BoundaryAudit
 from agents.gateway.breaker import State
-from agents.gateway.plausible import Bounds, ceilings, read_bounds
+from agents.gateway.plausible import Bounds, ceilings, floors, read_bounds
 from agents.gateway.requests import Template, valid_wish
 from agents.gateway.schema import AnswerCheck, Label
 from agents.gateway.session import clock_numbers
@@ -30,11 +30,13 @@ from twin.errors import ToolBoundaryError, UsageError
 from twin.exogenous.path import draw_path
 from twin.exogenous.streams import stream
 from twin.network.world import compile_world
-from twin.scenario import load
-from twin.scenario.model import Agents, Retries, ToolCosts
+from twin.scenario import from_mapping, load
+from twin.scenario.model import Agents
+from twin.scenario.tools import Retries, ToolCosts
 from twin.tools.catalogue import REQUESTS, error_answer
 from twin.tools.channel import Layer
 from twin.tools.inbox import Placed
+from twin.tools.wire import sealed
 
 QUICKSTART = "scenarios/quickstart.yaml"
 ORGYM = "scenarios/reference/orgym_inv_backlog.yaml"
@@ -150,6 +152,25 @@ def test_the_same_arguments_give_the_same_outcome(world):
     assert first.labels == second.labels != {}
     assert first.trace == second.trace
     assert through_tools(world, layers=[Flaky()], seed=4).labels != first.labels
+
+
+def test_stock_below_zero_is_plausible_only_where_links_are_independent():
+    shop = {"kind": "store", "stock": 5, "demand": {"model": "constant", "mean": 20}}
+    data = {
+        "name": "two shops on one stock",
+        "horizon": "20 d",
+        "independent_links": True,
+        "nodes": {"s": {"kind": "supplier"}, "w": {"kind": "warehouse"}, "a": shop, "b": shop},
+        "lanes": {"s -> w": {"lead_time": "3 d"}, "w -> a": {}, "w -> b": {}},
+    }
+    loose = compile_world(from_mapping(data).model)
+    rule, path = default_rule(loose), draw_path(loose, 0)
+    direct = run_policy(loose, path, ChosenPolicy(loose), rule)
+    outcome = run_through_tools(loose, path, ChosenPolicy(loose), rule, 0)
+    assert direct.quantities.on_hand.min() < 0
+    assert outcome.labels == {}
+    assert outcome.ledger.digest == direct.digest
+    assert floors(compiled()).max() == floors(compiled()).min() == 0
 
 
 def test_layers_that_do_nothing_change_nothing(world):
@@ -402,15 +423,15 @@ GOOD = {
     "on_hand": [60.0],
     "owed": [0.0],
 }
-TEXT = json.dumps(GOOD).encode()
+TEXT = sealed(json.dumps(GOOD).encode())
 
 
 def changed(**changes):
-    return json.dumps(GOOD | changes).encode()
+    return sealed(json.dumps(GOOD | changes).encode())
 
 
 def without(name):
-    return json.dumps({k: v for k, v in GOOD.items() if k != name}).encode()
+    return sealed(json.dumps({k: v for k, v in GOOD.items() if k != name}).encode())
 
 
 MALFORMED = {
@@ -453,6 +474,8 @@ MALFORMED = {
     "another entity": (changed(entity="north"), "echo_mismatch"),
     "yesterday": (changed(as_of=2), "stale"),
     "tomorrow": (changed(as_of=4), "stale"),
+    "another number": (TEXT.replace(b"60.0", b"66.0"), "digest_mismatch"),
+    "without a seal": (json.dumps(GOOD | {"digest": "0" * 16}).encode(), "digest_mismatch"),
     "rate limit": (error_answer("c", "inventory.read", "rate_limited", "", 3.0), "rate_limited"),
     "internal error": (error_answer("c", "inventory.read", "internal"), "server_error"),
     "refusal": (error_answer("c", "inventory.read", "out_of_scope"), "rejected"),
@@ -465,7 +488,7 @@ MALFORMED = {
 def dc_check(world):
     read = next(r for s in agent_specs(world) for r in s.reads if r.tool == "inventory.read")
     assert read.entity == "dc"
-    return AnswerCheck.of("inventory.read", "dc", read_bounds(read, ceilings(world)))
+    return AnswerCheck.of("inventory.read", "dc", read_bounds(read, ceilings(world), floors(world)))
 
 
 @pytest.mark.parametrize("name", MALFORMED)
@@ -491,10 +514,11 @@ def test_a_receipt_for_something_else_is_a_mismatch(accepted):
     check = AnswerCheck.of("order.place", "dc", (Bounds(1, math.inf),))
     receipt = GOOD | {"tool": "order.place", "key": "3/a", "effective": 3, "quantities": [5.0]}
     del receipt["on_hand"], receipt["owed"]
-    check.write(json.dumps(receipt).encode(), "c", 3, "3/a", [5.0])
+    check.write(sealed(json.dumps(receipt).encode()), "c", 3, "3/a", [5.0])
     for change in ({"quantities": accepted}, {"key": "3/b"}, {"effective": 4}):
+        body = sealed(json.dumps(receipt | change).encode())
         with pytest.raises(ToolBoundaryError) as failure:
-            check.write(json.dumps(receipt | change).encode(), "c", 3, "3/a", [5.0])
+            check.write(body, "c", 3, "3/a", [5.0])
         assert failure.value.label == Label.ECHO_MISMATCH
 
 

@@ -8,7 +8,7 @@ from agents.gateway.breaker import CircuitBreaker, State
 from agents.gateway.budget import RetryBudget
 from agents.gateway.fallback import LastGood
 from agents.gateway.retry import Backoff
-from twin.scenario.model import Breaker
+from twin.scenario.tools import Breaker
 
 # Breaker.
 

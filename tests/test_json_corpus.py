@@ -19,6 +19,7 @@ from twin.network.world import compile_world
 from twin.scenario import load
 from twin.tools.catalogue import CATALOGUE
 from twin.tools.server import ToolServer
+from twin.tools.wire import sealed
 
 CORPUS = sorted((Path(__file__).parent / "data" / "json").glob("*.json"))
 NOT_JSON = {Label.MALFORMED_JSON, Label.NOT_UTF8, Label.DUPLICATE_KEY, Label.OVERSIZE}
@@ -50,6 +51,11 @@ def sound(tool):
     return json.dumps(head | rest | write)
 
 
+def resealed(text):
+    """The bytes of an answer as its sender would have sealed them."""
+    return sealed(text if isinstance(text, bytes) else text.encode())
+
+
 def test_the_corpus_is_there():
     assert {name[:2] for name in NAMES} == {"y_", "n_", "i_"}
     assert len(NAMES) > 200
@@ -57,7 +63,7 @@ def test_the_corpus_is_there():
 
 @pytest.mark.parametrize("tool", CATALOGUE)
 def test_a_sound_answer_passes(tool):
-    assert label_of(tool, sound(tool).encode()) is None
+    assert label_of(tool, resealed(sound(tool))) is None
 
 
 @pytest.mark.parametrize("path", CORPUS, ids=NAMES)
@@ -76,7 +82,8 @@ def test_no_corpus_file_passes_for_an_answer_and_each_gets_one_label(path):
 @pytest.mark.parametrize("path", CORPUS, ids=NAMES)
 def test_a_corpus_file_in_the_place_of_a_number_passes_only_as_that_number(path):
     for tool in CATALOGUE:
-        body = sound(tool).encode().replace(b"[1.0]", b"[" + path.read_bytes() + b"]", 1)
+        changed = sound(tool).encode().replace(b"[1.0]", b"[" + path.read_bytes() + b"]", 1)
+        body = resealed(changed)
         label = label_of(tool, body)
         if path.name.startswith("n_"):
             assert label is not None
@@ -106,5 +113,5 @@ def test_a_hidden_number_cannot_be_smuggled_past_the_guard_by_key_order():
 
 
 def test_numbers_that_pass_are_the_numbers_that_were_sent():
-    numbers = check_of("inventory.read").read(sound("inventory.read").encode(), "c", 0)
+    numbers = check_of("inventory.read").read(resealed(sound("inventory.read")), "c", 0)
     assert np.array_equal(numbers, [1.0, 1.0])

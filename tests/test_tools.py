@@ -24,7 +24,7 @@ from twin.tools.channel import Channel, Latency, Layer, Transit
 from twin.tools.inbox import Inbox
 from twin.tools.quota import MINUTE_D, Quota
 from twin.tools.server import ToolServer
-from twin.tools.wire import guarded
+from twin.tools.wire import guarded, sealed
 
 SECOND = 1 / 86_400
 
@@ -100,7 +100,7 @@ def test_reads_are_marked_read_only_and_every_tool_idempotent():
 @settings(derandomize=True, deadline=None, database=None)
 def test_json_carries_float64_exactly(values):
     head = {"version": "1", "call": "c", "tool": "demand.read", "entity": "e", "as_of": 0}
-    body = to_json({**head, "is_error": False, "unit": "unit", "recent": values})
+    body = sealed(to_json({**head, "is_error": False, "unit": "unit", "recent": values}))
     assert guarded(body, 10_000)["recent"] == values
     carried = np.array(DemandAnswer.model_validate_json(body).recent)
     assert carried.tobytes() == np.array(values).tobytes()

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 
-from twin.scenario.model import ToolCosts
+from twin.scenario.tools import ToolCosts
 
 BYTES_PER_TOKEN = 4
 KILO = 1000.0
@@ -19,6 +20,8 @@ class Tally:
     attempts: int = 0
     retries: int = 0
     bytes: int = 0
+    approvals: Counter[str] = field(default_factory=Counter)  # by answer: granted, denied, timeout
+    clarifications: Counter[str] = field(default_factory=Counter)  # resolved, unresolved
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,8 @@ class CostAccount:
     retries: int  # attempts after the first of their call
     bytes: int  # sent and received, late answers included
     tokens: int  # ceil(bytes / 4)
+    approvals: int  # asked for
+    clarifications: int  # asked for
     money: float  # in the scenario's currency
 
     @classmethod
@@ -38,4 +43,15 @@ class CostAccount:
         tokens = math.ceil(tally.bytes / BYTES_PER_TOKEN)
         money = costs.call * tally.attempts + costs.retry * tally.retries
         money += costs.kilobyte * tally.bytes / KILO + costs.kilotoken * tokens / KILO
-        return cls(tally.calls, tally.attempts, tally.retries, tally.bytes, tokens, money)
+        approvals = tally.approvals.total()
+        money += costs.approval * approvals
+        return cls(
+            calls=tally.calls,
+            attempts=tally.attempts,
+            retries=tally.retries,
+            bytes=tally.bytes,
+            tokens=tokens,
+            approvals=approvals,
+            clarifications=tally.clarifications.total(),
+            money=money,
+        )

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections import deque
 from enum import StrEnum
 
-from twin.scenario.model import Breaker as BreakerSettings
+from twin.scenario.tools import Breaker as BreakerSettings
 
 
 class State(StrEnum):
@@ -34,6 +34,7 @@ class CircuitBreaker:
         self.closed = 0
         self._settings = settings
         self._failed: deque[bool] = deque(maxlen=settings.window)
+        self._failures = 0  # in the window
         self._opened_at = 0.0
         self._trials = 0
 
@@ -52,7 +53,12 @@ class CircuitBreaker:
         """Count the outcome of a permitted call."""
         if self.state not in (State.CLOSED, State.HALF_OPEN):
             return
+        if len(self._failed) == self._failed.maxlen:
+            self._failures -= self._failed[0]
         self._failed.append(failed)
+        self._failures += failed
+        if not self._failures and self.state is State.CLOSED:
+            return  # nothing to decide: by far the most frequent case
         if len(self._failed) < self._enough:
             return
         if self._too_many_failed():
@@ -88,10 +94,11 @@ class CircuitBreaker:
         return min(self._settings.minimum_calls, self._settings.window)
 
     def _too_many_failed(self) -> bool:
-        failures = self._failed.count(True)
-        return failures > 0 and failures >= self._settings.failure_rate * len(self._failed)
+        rate = self._settings.failure_rate
+        return self._failures > 0 and self._failures >= rate * len(self._failed)
 
     def _enter(self, state: State) -> None:
         self.state = state
         self._failed.clear()
+        self._failures = 0
         self._trials = 0

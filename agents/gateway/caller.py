@@ -23,14 +23,18 @@ from agents.gateway.retry import Backoff
 from agents.gateway.schema import FINAL, Label, RefusedError
 from twin.engine.clock import Clock
 from twin.errors import ToolBoundaryError
-from twin.scenario.model import Tools
+from twin.scenario.tools import Tools
+from twin.tools.approval import ApproverDesk
+from twin.tools.catalogue import ClarifyRequest
 from twin.tools.channel import Channel, Transit
+from twin.tools.person import Person
 from twin.tools.quota import MINUTE_D, SECONDS_PER_D
 
 TIMER = 6
 """Priority on the clock: what arrives at the moment a timer ends is still in time."""
 Failure = ToolBoundaryError | None
 Steps = Generator[simpy.Event, Any, Failure]
+Cleared = Generator[simpy.Event, Any, bool]
 
 
 @dataclass
@@ -41,6 +45,9 @@ class Desk:
     channel: Channel
     tools: Tools
     audit: BoundaryAudit
+    approver: ApproverDesk
+    clarifier: Person
+    meant: Callable[[ClarifyRequest], int | None]  # what the server says of an ambiguous answer
     tally: Tally = field(default_factory=Tally)
     labels: Counter[str] = field(default_factory=Counter)
     late: int = 0
@@ -55,6 +62,8 @@ class Call:
     tool: str
     body: bytes
     judge: Callable[[bytes], list[float]]  # raises ToolBoundaryError for an invalid answer
+    clarify: Callable[[Call], Cleared] | None = None  # for an answer that may be ambiguous
+    suspect: bytes = b""  # the last answer that failed
     numbers: list[float] = field(default_factory=list)
     attempts: int = 0  # that left the agent
     label: str = ""  # of the last failure
@@ -66,18 +75,33 @@ class Caller:
     def __init__(self, agent: str, desk: Desk, seed: int) -> None:
         retries = desk.tools.retries
         self.breakers: dict[str, CircuitBreaker] = {}
+        self.killed = False
         self._agent = agent
         self._desk = desk
         self._budget = RetryBudget(retries.budget, retries.reserve)
         self._backoff = Backoff(seed, agent, retries.base, retries.cap)
-        self._close = 0.0
+        self.close = 0.0
         self._expires = 0.0
         self._timed = False
         self._waiting: tuple[Call, simpy.Event] | None = None
 
     def begin(self, close: float) -> None:
-        """Begin a window that closes at ``close`` (days)."""
-        self._close = close
+        """Begin a window that closes at ``close`` (days); a killed agent is in control again."""
+        self.close = close
+        if self.killed:
+            self.killed = False
+            for breaker in self.breakers.values():
+                breaker.reset()
+
+    def kill(self) -> None:
+        """Send nothing more in this window; the attempt that waits has failed."""
+        self.killed = True
+        for breaker in self.breakers.values():
+            breaker.force_open()
+        if self._waiting is not None:
+            event = self._waiting[1]
+            self._waiting = None
+            event.succeed(ToolBoundaryError(Label.KILLED))
 
     def until(self, time: float) -> simpy.Event:
         """An event at an absolute time."""
@@ -90,30 +114,42 @@ class Caller:
         self._desk.tally.calls += 1
         self._desk.audit.called(self._agent)
         self._budget.deposit()
-        failure = yield from self._attempt(call)
+        failure = yield from self.attempt(call)
         for retry in range(self._desk.tools.retries.attempts - 1):
             if failure is None or failure.label in FINAL:
                 break
+            if call.suspect and call.clarify is not None and (yield from call.clarify(call)):
+                return None
             refusal, resume = self._pause(call, retry, failure)
             if refusal is not None:
                 return refusal
             yield self.until(resume)
-            failure = yield from self._attempt(call)
+            failure = yield from self.attempt(call)
         return failure
+
+    def pay(self, call: str) -> bool:
+        """Pay for a question about an answer as for a retry; False when the budget is exhausted."""
+        if not self._budget.withdraw():
+            return False
+        self._desk.audit.asked(self._agent, call)
+        return True
 
     def _pause(self, call: Call, retry: int, failure: ToolBoundaryError) -> tuple[Failure, float]:
         """Whether a retry may not be made, and the time at which it may."""
         now = self._desk.clock.now
         resume = now + max(self._backoff.wait(retry), _asked_wait(failure))
-        if resume >= self._close:
+        if resume >= self.close:
             return self._fail(call, ToolBoundaryError(Label.DEADLINE)), resume
         if not self._budget.withdraw():
             return self._fail(call, ToolBoundaryError(Label.BUDGET_EXHAUSTED)), resume
         return None, resume
 
-    def _attempt(self, call: Call) -> Steps:
+    def attempt(self, call: Call) -> Steps:
+        """One attempt, without a second."""
         clock = self._desk.clock
-        if clock.now >= self._close:
+        if self.killed:
+            return self._fail(call, ToolBoundaryError(Label.KILLED))
+        if clock.now >= self.close:
             return self._fail(call, ToolBoundaryError(Label.DEADLINE))
         breaker = self._breaker(call.tool)
         if not breaker.permit(clock.now):
@@ -139,7 +175,7 @@ class Caller:
         desk.tally.bytes += len(call.body)
         event = simpy.Event(desk.clock)
         self._waiting = (call, event)
-        self._expires = min(now + desk.tools.timeout, self._close)
+        self._expires = min(now + desk.tools.timeout, self.close)
         if not self._timed:
             self._timed = True
             desk.clock.at(self._expires, TIMER, self._expire, None)
@@ -159,7 +195,7 @@ class Caller:
         try:
             call.numbers = call.judge(body)
         except ToolBoundaryError as error:
-            failure = error
+            failure, call.suspect = error, body
         if failure is not None and transit.attempt != call.attempts:
             desk.late += 1
             return
@@ -177,7 +213,7 @@ class Caller:
             return
         event = self._waiting[1]
         self._waiting = None
-        closed = clock.now >= self._close
+        closed = clock.now >= self.close
         event.succeed(ToolBoundaryError(Label.DEADLINE if closed else Label.TIMEOUT))
 
     def _fail(self, call: Call, failure: ToolBoundaryError) -> ToolBoundaryError:

@@ -14,22 +14,18 @@ from dataclasses import dataclass
 from hashlib import blake2b
 
 from agents.gateway.account import CostAccount
-from agents.gateway.audit import BoundaryAudit
-from agents.gateway.caller import Desk
-from agents.gateway.fallback import settle
-from agents.gateway.plausible import ceilings
-from agents.gateway.session import GatewaySession, Turn
+from agents.gateway.gateway import Gateway
+from agents.gateway.incident import Incident
+from agents.gateway.session import Turn
+from agents.gateway.settle import settle
 from agents.trace.record import MAX_TRACES, DecisionTrace, Effect, TraceVerdict, digest
-from twin.engine.clock import Clock
 from twin.engine.event import EventEngine
 from twin.engine.ledger import PeriodLedger
-from twin.env.agents import agent_specs
 from twin.env.policy import Policy
 from twin.env.rules import OrderingRule
 from twin.exogenous.path import SamplePath
 from twin.network.world import World
-from twin.tools.channel import Channel, Layer
-from twin.tools.server import ToolServer
+from twin.tools.channel import Layer
 
 
 @dataclass(frozen=True)
@@ -41,6 +37,9 @@ class Outcome:
     labels: dict[str, int]  # failed attempts by label
     decisions: int
     fallbacks: int  # decisions taken by the static rule
+    approvals: dict[str, int]  # asked for, by answer: granted, denied, timeout
+    clarifications: dict[str, int]  # questions about ambiguous answers: resolved, unresolved
+    kills: int  # uses of the kill switch
     late: int  # answers that came when nobody waited for them any more
     breaker_opened: int
     breaker_closed: int  # breakers that closed again after having been open
@@ -60,88 +59,69 @@ class ToolEpisode:
         seed: int,
         layers: Sequence[Layer] = (),
         trace: bool = False,
+        incidents: Sequence[Incident] = (),
     ) -> None:
         self.engine = EventEngine(world, path)
+        for layer in layers:
+            layer.start(seed, world)
+        self.gateway = Gateway(world, self.engine, policy, seed, layers, trace)
         self.fallbacks = 0
         self.trace: deque[DecisionTrace] = deque(maxlen=MAX_TRACES)
         self._world = world
         self._rule = fallback
         self._policy_hash = policy_hash(policy)
-        self._specs = agent_specs(world)
-        self._clock = Clock()
-        self._server = ToolServer(world, self.engine, self._specs)
-        for layer in layers:
-            layer.start(seed, world)
-        tools = world.model.tools
-        agents = [spec.name for spec in self._specs]
-        self._channel = Channel(self._clock, world, seed, agents, self._server.handle, layers)
-        self._desk = Desk(self._clock, self._channel, tools, BoundaryAudit(tools.retries))
-        self._desk.tracing = trace
-        ceiling = ceilings(world)
-        self._sessions = tuple(
-            GatewaySession(spec, policy, self._desk, seed, ceiling, world.period_d)
-            for spec in self._specs
-        )
-        self._window = min(tools.deadline, world.period_d)
+        self._window = min(world.model.tools.deadline, world.period_d)
+        self._incidents = tuple(incidents)
         policy.reset(path.seed)
+        for incident in self._incidents:
+            incident.start(seed, world, self.gateway)
 
     def step(self) -> bool:
         """Run one epoch and the period that follows; False when the horizon is over."""
         if not self.engine.advance():
             return False
         t = self.engine.t
-        begin = t * self._world.period_d
-        if begin > self._clock.now:
-            self._clock.run(until=begin)
-        self._server.open()
-        self._run_window(t, begin + self._window)
-        wishes = self._server.take(t)
-        self.fallbacks += len(self._specs) - len(wishes)
-        self._check_window()
-        if self._desk.tracing:
+        gateway, begin = self.gateway, t * self._world.period_d
+        gateway.open(begin)
+        for incident in self._incidents:
+            incident.epoch(t, gateway)
+        wishes = gateway.window(t, begin + self._window)
+        self.fallbacks += len(gateway.specs) - len(wishes)
+        if gateway.desk.tracing:
             self.trace.extend(self._traces(t, begin))
-        decision = settle(self._world, self.engine, self._rule, self._specs, wishes)
-        self.engine.decide(decision)
+        self.engine.decide(settle(self._world, self.engine, self._rule, gateway, wishes))
         return True
 
     def outcome(self) -> Outcome:
         """The result, once ``step`` has returned False; checks the ledger's laws."""
         ledger = self.engine.ledger
         ledger.check()
-        breakers = [b for s in self._sessions for b in s.caller.breakers.values()]
+        gateway = self.gateway
+        desk = gateway.desk
+        breakers = [b for s in gateway.sessions.values() for b in s.caller.breakers.values()]
         return Outcome(
             ledger=ledger,
-            account=CostAccount.of(self._desk.tally, self._desk.tools.costs),
-            labels=dict(Counter(self._desk.labels)),
-            decisions=self._world.periods * len(self._specs),
+            account=CostAccount.of(desk.tally, desk.tools.costs),
+            labels=dict(Counter(desk.labels)),
+            decisions=self._world.periods * len(gateway.specs),
             fallbacks=self.fallbacks,
-            late=self._desk.late,
+            approvals=dict(desk.tally.approvals),
+            clarifications=dict(desk.tally.clarifications),
+            kills=gateway.switch.used,
+            late=desk.late,
             breaker_opened=sum(b.opened for b in breakers),
             breaker_closed=sum(b.closed for b in breakers),
-            violations=tuple(self._desk.audit.violations),
+            violations=tuple(desk.audit.violations),
             trace=tuple(self.trace),
         )
 
-    def _run_window(self, t: int, close: float) -> None:
-        """Run the tools' clock until every session is done; the window's close ends them all."""
-        clock = self._clock
-        done = clock.all_of([clock.process(s.epoch(t, close)) for s in self._sessions])
-        while not done.triggered and clock.peek() <= close:
-            clock.step()
-
-    def _check_window(self) -> None:
-        audit, channel = self._desk.audit, self._channel
-        for placed in self._server.inbox.taken:
-            audit.effect(placed)
-        audit.window_closed(channel.peak, channel.bound)
-
     def _traces(self, t: int, begin: float) -> list[DecisionTrace]:
-        placed = {p.agent: p.period for p in self._server.inbox.taken}
+        placed = {p.agent: p.period for p in self.gateway.server.inbox.taken}
         found = []
-        for spec, session in zip(self._specs, self._sessions, strict=True):
+        for agent, session in self.gateway.sessions.items():
             if session.turn is not None:
-                verdict, effect = _verdict(session.turn, placed.get(spec.name), t)
-                found.append(self._decision(spec.name, session.turn, t, begin, verdict, effect))
+                verdict, effect = _verdict(session.turn, placed.get(agent), t)
+                found.append(self._decision(agent, session.turn, t, begin, verdict, effect))
         return found
 
     def _decision(
@@ -186,13 +166,15 @@ def run_through_tools(
     seed: int,
     layers: Sequence[Layer] = (),
     trace: bool = False,
+    incidents: Sequence[Incident] = (),
 ) -> Outcome:
     """Run one episode behind the tool boundary; pure in its arguments.
 
     ``fallback`` runs the lanes that no agent decides about, or whose agent could not act; ``seed``
-    draws latencies and back-offs; ``layers`` are the channel's faults, in order.
+    draws latencies and back-offs; ``layers`` are the channel's faults, in order; ``incidents``
+    befall agents and people.
     """
-    episode = ToolEpisode(world, path, policy, fallback, seed, layers, trace)
+    episode = ToolEpisode(world, path, policy, fallback, seed, layers, trace, incidents)
     while episode.step():
         pass
     return episode.outcome()

@@ -1,19 +1,6 @@
-"""What happens when an agent cannot see or cannot act: last good answers, then the static rule."""
+"""What an agent knows when it cannot see: the last good answers, while they are young enough."""
 
 from __future__ import annotations
-
-import numpy as np
-from numpy.typing import NDArray
-
-from twin.engine.decision import Decision
-from twin.engine.event import EventEngine
-from twin.env.act import merge_wishes
-from twin.env.agents import AgentSpec
-from twin.env.episode import static_decision
-from twin.env.rules import OrderingRule
-from twin.network.world import World
-
-Floats = NDArray[np.float64]
 
 
 class LastGood:
@@ -33,14 +20,3 @@ class LastGood:
         if kept is None or t - kept[0] > self._max_age:
             return None
         return t - kept[0], kept[1]
-
-
-def settle(
-    world: World,
-    engine: EventEngine,
-    rule: OrderingRule,
-    specs: tuple[AgentSpec, ...],
-    wishes: dict[str, Floats],
-) -> Decision:
-    """The decision of an epoch: the agents' wishes, the static rule where there is none."""
-    return merge_wishes(world, static_decision(world, engine, rule), specs, wishes)

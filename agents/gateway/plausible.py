@@ -28,10 +28,11 @@ DUST = 1e-9
 
 @dataclass(frozen=True)
 class Bounds:
-    """How many numbers a field holds, and the largest that is conceivable."""
+    """How many numbers a field holds, and the largest and smallest that are conceivable."""
 
     count: int
     highest: float
+    lowest: float = 0.0
 
     def complaint(self, values: Sequence[float]) -> str:
         """What is wrong with the values; empty when nothing is."""
@@ -42,8 +43,8 @@ class Bounds:
         dust = DUST * (1.0 + self.highest)
         if max(values) > self.highest + dust:
             return f"{max(values):g} is more than {self.highest:g}"
-        if min(values) < -dust:
-            return f"{min(values):g} is negative"
+        if min(values) < self.lowest - dust:
+            return f"{min(values):g} is less than {self.lowest:g}"
         return ""
 
 
@@ -74,11 +75,25 @@ def ceilings(world: World) -> Floats:
     return _spread(world, blocks)
 
 
-def read_bounds(read: Read, ceiling: Floats) -> tuple[Bounds, ...]:
-    """Bounds of each field of a read."""
-    return tuple(
-        Bounds(len(places), float(ceiling[places].max(initial=0.0))) for _, places in read.fields
-    )
+def floors(world: World) -> Floats:
+    """The smallest conceivable number at each place of the global vector: (size,).
+
+    Zero, but for stock where links are independent: what leaves may be more than there was.
+    """
+    lowest = np.zeros(Layout.of(world).size)
+    if world.model.independent_links:
+        shipped = world.outbound.total(world.periods * _most_shipped(world, order_caps(world)))
+        lowest[Layout.of(world).places("on_hand")] = -shipped / world.make_output[:, None]
+    return lowest
+
+
+def read_bounds(read: Read, ceiling: Floats, floor: Floats | None = None) -> tuple[Bounds, ...]:
+    """Bounds of each field of a read; nothing is negative without a floor."""
+    found = []
+    for _, places in read.fields:
+        lowest = 0.0 if floor is None else float(floor[places].min(initial=0.0))
+        found.append(Bounds(len(places), float(ceiling[places].max(initial=0.0)), lowest))
+    return tuple(found)
 
 
 def write_bounds(spec: AgentSpec) -> tuple[Bounds, ...]:

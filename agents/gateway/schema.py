@@ -6,6 +6,7 @@
     4 does it answer this call              echo_mismatch, stale
     5 as many numbers as expected           schema
     6 could the world be like that          implausible
+    7 is it what was sent                   digest_mismatch
 
 No text of an answer reaches a policy, only numbers that passed.
 """
@@ -18,10 +19,19 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from agents.gateway.ambiguity import Ambiguous, ambiguous
 from agents.gateway.plausible import Bounds
 from twin.errors import ToolBoundaryError
-from twin.tools.catalogue import CATALOGUE, ErrorAnswer, Numbers, ToolSpec
-from twin.tools.wire import guarded
+from twin.tools.catalogue import (
+    CATALOGUE,
+    ENVELOPE_BYTES,
+    ClarifyAnswer,
+    ClarifyRequest,
+    ErrorAnswer,
+    Numbers,
+    ToolSpec,
+)
+from twin.tools.wire import guarded, is_sealed
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -39,18 +49,22 @@ class Label(StrEnum):
     ECHO_MISMATCH = "echo_mismatch"
     STALE = "stale"
     IMPLAUSIBLE = "implausible"
+    DIGEST_MISMATCH = "digest_mismatch"
+    """Damaged on the way, in a place where everything else still makes sense."""
     RATE_LIMITED = "rate_limited"
     SERVER_ERROR = "server_error"
     REJECTED = "rejected"
     """The server understood and refused: asking again cannot help."""
     INVALID_ACTION = "invalid_action"
     """The policy's own wish was no valid request; it never left the agent."""
+    KILLED = "killed"
+    """The agent was taken out of control."""
     BREAKER_OPEN = "breaker_open"
     BUDGET_EXHAUSTED = "budget_exhausted"
     DEADLINE = "deadline"
 
 
-FINAL = frozenset({Label.REJECTED, Label.BREAKER_OPEN, Label.DEADLINE})
+FINAL = frozenset({Label.REJECTED, Label.KILLED, Label.BREAKER_OPEN, Label.DEADLINE})
 """Failures that no retry mends."""
 _ERROR_LABELS = {"rate_limited": Label.RATE_LIMITED, "internal": Label.SERVER_ERROR}
 
@@ -100,7 +114,12 @@ class AnswerCheck:
                 label = Label.SCHEMA if len(values) != bounds.count else Label.IMPLAUSIBLE
                 raise ToolBoundaryError(label, f"{name}: {complaint}", self.spec.name)
             numbers += values
+        self._sealed(body)
         return numbers
+
+    def ambiguous(self, body: bytes, period: int) -> Ambiguous | None:
+        """What there is to clarify about an answer that failed."""
+        return ambiguous(self.spec, self.entity, period, body, self.size_cap)
 
     def write(
         self, body: bytes, call: str, period: int, key: str, wish: list[float]
@@ -110,7 +129,12 @@ class AnswerCheck:
         accepted = [x for name in self.spec.fields for x in getattr(answer, name)]
         if answer.key != key or answer.effective != period or accepted != wish:
             raise ToolBoundaryError(Label.ECHO_MISMATCH, "not what was asked", self.spec.name)
+        self._sealed(body)
         return wish
+
+    def _sealed(self, body: bytes) -> None:
+        if not is_sealed(body):
+            raise ToolBoundaryError(Label.DIGEST_MISMATCH, "", self.spec.name)
 
     def _answer(self, body: bytes, call: str, period: int) -> Any:
         tool = self.spec.name
@@ -118,7 +142,7 @@ class AnswerCheck:
         if not isinstance(value, dict):
             raise ToolBoundaryError(Label.SCHEMA, "not an object", tool)
         if value.get("is_error") is True:
-            raise self._refusal(body, call)
+            raise refusal(body, call, tool)
         answer: Any = parse(self.spec.answer, body, tool)
         if answer.call != call or answer.tool != tool or answer.entity != self.entity:
             got = f"{answer.call}, {answer.tool}, {answer.entity}"
@@ -127,11 +151,30 @@ class AnswerCheck:
             raise ToolBoundaryError(Label.STALE, f"as of {answer.as_of}, not {period}", tool)
         return answer
 
-    def _refusal(self, body: bytes, call: str) -> ToolBoundaryError:
-        tool = self.spec.name
-        answer: Any = parse(ErrorAnswer, body, tool)
-        if answer.call != call or answer.tool != tool:
-            got = f"{answer.call}, {answer.tool}"
-            return ToolBoundaryError(Label.ECHO_MISMATCH, got, tool)
-        label = _ERROR_LABELS.get(answer.code, Label.REJECTED)
-        return RefusedError(label, answer.code, tool, answer.retry_after_s)
+
+def refusal(body: bytes, call: str, tool: str) -> ToolBoundaryError:
+    """The error that an error answer stands for; raises ToolBoundaryError when it is none."""
+    answer = parse(ErrorAnswer, body, tool)
+    if answer.call != call or answer.tool != tool:
+        return ToolBoundaryError(Label.ECHO_MISMATCH, f"{answer.call}, {answer.tool}", tool)
+    label = _ERROR_LABELS.get(answer.code, Label.REJECTED)
+    return RefusedError(label, answer.code, tool, answer.retry_after_s)
+
+
+def read_choice(body: bytes, request: ClarifyRequest) -> list[float]:
+    """The index of the chosen reading, empty when none is right; raises ToolBoundaryError."""
+    tool = request.tool
+    value = guarded(body, ENVELOPE_BYTES)
+    if isinstance(value, dict) and value.get("is_error") is True:
+        raise refusal(body, request.call, tool)
+    answer = parse(ClarifyAnswer, body, tool)
+    echo = (answer.call, answer.entity, answer.about_call)
+    if echo != (request.call, request.entity, request.about_call):
+        raise ToolBoundaryError(Label.ECHO_MISMATCH, ", ".join(echo), tool)
+    if not is_sealed(body):
+        raise ToolBoundaryError(Label.DIGEST_MISMATCH, "", tool)
+    if answer.choice is None:
+        return []
+    if answer.choice >= len(request.choices):
+        raise ToolBoundaryError(Label.SCHEMA, f"choice {answer.choice}", tool)
+    return [float(answer.choice)]

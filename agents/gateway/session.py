@@ -17,7 +17,9 @@ import numpy as np
 import simpy
 from numpy.typing import NDArray
 
+from agents.gateway.approval import ApprovalSeeker, ApprovalVerdict
 from agents.gateway.caller import Call, Caller, Desk, Failure
+from agents.gateway.clarify import Clarifier
 from agents.gateway.fallback import LastGood
 from agents.gateway.plausible import read_bounds, write_bounds
 from agents.gateway.requests import Template, valid_wish
@@ -26,6 +28,7 @@ from agents.trace.record import ReadTrace
 from twin.env.agents import AgentSpec
 from twin.env.observe import WEEKDAYS
 from twin.env.policy import Policy
+from twin.tools.risk import RiskLimits
 from twin.tools.server import WRITE_TOOL
 
 Floats = NDArray[np.float64]
@@ -38,6 +41,7 @@ class Turn:
     observation: Floats | None
     reads: tuple[ReadTrace, ...]
     wish: tuple[float, ...]
+    approval: ApprovalVerdict
     asked: float
     seen: float
     acted: float
@@ -57,8 +61,9 @@ class GatewaySession:
         policy: Policy,
         desk: Desk,
         seed: int,
-        ceiling: Floats,
+        limit: tuple[Floats, Floats],  # what no number of the global vector exceeds, or falls below
         period_d: float,
+        limits: RiskLimits | None = None,
     ) -> None:
         self.caller = Caller(spec.name, desk, seed)
         self.turn: Turn | None = None
@@ -69,14 +74,28 @@ class GatewaySession:
         self._reads = tuple(
             (
                 Template.of(spec.name, read.tool, read.entity, number),
-                AnswerCheck.of(read.tool, read.entity, read_bounds(read, ceiling)),
+                AnswerCheck.of(read.tool, read.entity, read_bounds(read, *limit)),
             )
             for number, read in enumerate(spec.reads)
         )
+        asks = desk.tools.clarify.by != "nobody"
+        self._clarifier = Clarifier(spec.name, self.caller, desk) if asks else None
         tool = WRITE_TOOL[spec.role]
         self._write = Template.of(spec.name, tool, spec.entity, len(spec.reads))
         self._receipt = AnswerCheck.of(tool, spec.entity, write_bounds(spec))
+        self._seeker = None if limits is None else ApprovalSeeker(spec, limits, desk)
         self._last_good = LastGood(len(spec.reads), desk.tools.max_age)
+
+    @property
+    def killed(self) -> bool:
+        """Whether the agent was taken out of control in this window."""
+        return self.caller.killed
+
+    def kill(self) -> None:
+        """Take the agent out of control, at once and until its next epoch begins."""
+        self.caller.kill()
+        if self._seeker is not None:
+            self._seeker.cut()
 
     def epoch(self, t: int, close: float) -> Generator[simpy.Event, Any, None]:
         """One epoch, over when the window closes at the latest; leaves its ``turn``."""
@@ -86,10 +105,17 @@ class GatewaySession:
         reads: list[ReadTrace] = []
         observation = yield from self._observe(t, reads)
         seen = clock.now
-        wish = None if observation is None else self._decide(t, observation)
-        if wish is not None:
-            yield from self._place(t, wish, close)
-        self.turn = Turn(observation, tuple(reads), tuple(wish or ()), asked, seen, clock.now)
+        may_act = observation is not None and not self.killed
+        wish = self._decide(t, observation) if observation is not None and may_act else None
+        approval: ApprovalVerdict = ""
+        if wish is not None and observation is not None:
+            if self._seeker is not None:
+                key = self._write.key(t)
+                approval = yield from self._seeker.seek(t, key, wish, observation, close)
+            if approval in ("", "granted"):
+                yield from self._place(t, wish, close)
+        numbers = tuple(wish or ())
+        self.turn = Turn(observation, tuple(reads), numbers, approval, asked, seen, clock.now)
 
     def _observe(
         self, t: int, traced: list[ReadTrace]
@@ -101,6 +127,8 @@ class GatewaySession:
             name = template.call(t)
             judge = partial(check.read, call=name, period=t)
             call = Call(name, template.tool, template.read(t), judge)
+            if self._clarifier is not None:
+                call.clarify = partial(self._clarifier.clarify, check, t)
             failure = yield from self.caller.carry_out(call)
             if failure is None:
                 self._last_good.remember(index, t, call.numbers)

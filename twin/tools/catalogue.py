@@ -12,8 +12,10 @@
                            min_load                         min_load                 (lane,)
 
 Arrays are flattened. Every answer names the call, the tool, the entity, its unit and the period it
-speaks of. As in the Model Context Protocol a failed call is an answer too, with ``is_error`` true:
-``protocol`` when the request could not be understood, ``tool`` when the tool refused it.
+speaks of, and ends with a digest of all that (``twin.tools.wire``). ``answer.clarify`` is no tool
+but a question about an answer that can be read in several ways. As in the Model Context Protocol a
+failed call is an answer too, with ``is_error`` true: ``protocol`` when the request could not be
+understood, ``tool`` when the tool refused it.
 """
 
 from __future__ import annotations
@@ -42,6 +44,8 @@ ErrorCode = Literal[
     "unknown_entity",
     "out_of_scope",
     "implausible",
+    "approval_required",
+    "barred",
     "duplicate_key",
     "superseded",
     "expired",
@@ -106,8 +110,50 @@ class BookRequest(WriteRequest):
     """(lane,) share of its capacity that the last vehicle must carry."""
 
 
-AnyRequest = Annotated[ReadRequest | OrderRequest | BookRequest, Field(discriminator="tool")]
-REQUESTS: TypeAdapter[ReadRequest | OrderRequest | BookRequest] = TypeAdapter(AnyRequest)
+Ambiguity = Literal["documents", "unit", "entity", "as_of"]
+"""What of an answer can be read in several ways."""
+MAX_CHOICES = 4
+
+
+class Choice(Model):
+    """One way to read an answer."""
+
+    model_config = ConfigDict(strict=True)
+
+    reading: Text
+    digest: Text
+    """Of the answer, if it had been written so."""
+
+
+class ClarifyRequest(Request):
+    """Asks which reading of an answer is meant; as MCP's ``input_required``, typed."""
+
+    tool: Literal["answer.clarify"]
+    kind: Literal["input_required"]
+    about: ReadName
+    about_call: Text
+    ambiguity: Ambiguity
+    choices: Annotated[tuple[Choice, ...], Field(min_length=2, max_length=MAX_CHOICES)]
+
+
+AnyRequest = Annotated[
+    ReadRequest | OrderRequest | BookRequest | ClarifyRequest, Field(discriminator="tool")
+]
+REQUESTS: TypeAdapter[ReadRequest | OrderRequest | BookRequest | ClarifyRequest] = TypeAdapter(
+    AnyRequest
+)
+
+
+class ClarifyAnswer(Message):
+    """Which of the choices is meant."""
+
+    tool: Literal["answer.clarify"]
+    entity: Text
+    is_error: Literal[False]
+    about_call: Text
+    choice: Annotated[int, Field(ge=0, lt=MAX_CHOICES)] | None
+    """Index of the choice; none when no reading is right."""
+    digest: Text
 
 
 class Answer(Message):
@@ -118,6 +164,8 @@ class Answer(Message):
     as_of: int
     """The period whose state the answer speaks of."""
     is_error: Literal[False]
+    digest: Text
+    """Of all that stands before it."""
 
 
 class InventoryAnswer(Answer):

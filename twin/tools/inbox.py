@@ -72,6 +72,10 @@ class Inbox:
         used[request.agent, request.key] = (wish, self.effective)
         return wish, self.effective
 
+    def discard(self, agent: str) -> None:
+        """Void what an agent has sent and what has not taken effect yet."""
+        self._held.pop(agent, None)
+
     def take(self) -> dict[str, Floats]:
         """Close the window; what it held takes effect now, once."""
         self.is_open = False

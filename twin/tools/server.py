@@ -6,6 +6,8 @@ sees the same world however long its calls travel.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
@@ -16,11 +18,13 @@ from twin.env.agents import AgentSpec, Read
 from twin.env.observe import global_vector
 from twin.errors import ToolBoundaryError
 from twin.network.world import World
+from twin.tools.approval import ApprovalBook
 from twin.tools.catalogue import (
     CATALOGUE,
     REQUESTS,
     VERSION,
     BookRequest,
+    ClarifyRequest,
     ErrorCode,
     OrderRequest,
     ReadRequest,
@@ -29,9 +33,11 @@ from twin.tools.catalogue import (
 from twin.tools.inbox import Inbox
 from twin.tools.limits import order_caps, vehicle_caps
 from twin.tools.quota import Quota
-from twin.tools.wire import guarded
+from twin.tools.risk import risk_limits
+from twin.tools.wire import digest_of, guarded, new_sealed
 
 Floats = NDArray[np.float64]
+AnyMessage = ReadRequest | OrderRequest | BookRequest | ClarifyRequest
 WRITE_TOOL = {"replenish": "order.place", "dispatch": "dispatch.book"}
 """The one write each role may make."""
 _OPENING = f'{{"version":"{VERSION}","call":'.encode()
@@ -42,6 +48,8 @@ class ToolServer:
 
     def __init__(self, world: World, engine: EventEngine, specs: tuple[AgentSpec, ...]) -> None:
         self.inbox = Inbox()
+        self.approvals = ApprovalBook()
+        self.risk = risk_limits(world, specs)
         self.refused: dict[str, int] = {}
         self._world = world
         self._engine = engine
@@ -54,6 +62,7 @@ class ToolServer:
         numbers = max((len(cap) for cap in self._caps.values()), default=0)
         self._request_cap = CATALOGUE["order.place"].size_cap(numbers)
         self._quota = Quota(world.model.tools.quota)
+        self._first_period: dict[str, float] = {}
         self._vector: Floats = np.zeros(0)
         self._bodies: dict[tuple[str, str], bytes] = {}
 
@@ -72,6 +81,15 @@ class ToolServer:
             raise ToolBoundaryError("server_error", f"the window of period {t} is not open")
         return self.inbox.take()
 
+    def bar(self, agent: str) -> None:
+        """Refuse an agent's writes, and void those that have not taken effect yet."""
+        self._first_period[agent] = math.inf
+        self.inbox.discard(agent)
+
+    def admit(self, agent: str) -> None:
+        """Accept an agent's writes again, if they are for the next period or later."""
+        self._first_period[agent] = self.inbox.t + 1
+
     def handle(self, now_d: float, body: bytes) -> bytes:
         """Answer one request that arrives at ``now_d`` (days)."""
         try:
@@ -83,14 +101,37 @@ class ToolServer:
             return self._refuse(request.call, request.tool, "rate_limited", "", wait_s)
         if isinstance(request, ReadRequest):
             return self._read(request)
+        if isinstance(request, ClarifyRequest):
+            return self._clarify(request)
         return self._write(request)
 
-    def _request(self, body: bytes) -> ReadRequest | OrderRequest | BookRequest:
+    def meant(self, request: ClarifyRequest) -> int | None:
+        """Which reading of an answer is what this server says to that call now; None: none is.
+
+        Raises ToolBoundaryError when the agent may not read that.
+        """
+        read = self._reads.get((request.agent, request.about, request.entity))
+        if read is None:
+            raise ToolBoundaryError("rejected", "not within this agent's scope", request.tool)
+        said = digest_of(_spliced(request.about_call, self._shared(read))[:-1])
+        digests = [choice.digest for choice in request.choices]
+        return digests.index(said) if said in digests else None
+
+    def _clarify(self, request: ClarifyRequest) -> bytes:
+        try:
+            choice = self.meant(request)
+        except ToolBoundaryError:
+            return self._out_of_scope(request)
+        rest = {"entity": request.entity, "is_error": False, "about_call": request.about_call}
+        answer = {"version": VERSION, "call": request.call, "tool": request.tool, **rest}
+        return new_sealed(to_json({**answer, "choice": choice}))
+
+    def _request(self, body: bytes) -> AnyMessage:
         """The strict model of a request; what may have an effect must be free of ambiguity."""
         if len(body) > self._request_cap:
             raise ToolBoundaryError("oversize", f"{len(body)} bytes")
         request = REQUESTS.validate_json(body)
-        if not isinstance(request, ReadRequest):
+        if isinstance(request, OrderRequest | BookRequest):
             guarded(body, self._request_cap)
         return request
 
@@ -119,11 +160,15 @@ class ToolServer:
         read = self._reads.get((request.agent, request.tool, request.entity))
         if read is None:
             return self._out_of_scope(request)
+        return new_sealed(_spliced(request.call, self._shared(read)))
+
+    def _shared(self, read: Read) -> bytes:
+        """The tail of a read's answer, encoded once per epoch."""
         key = (read.tool, read.entity)
         tail = self._bodies.get(key)
         if tail is None:
             tail = self._bodies[key] = self._tail(read)
-        return _spliced(request.call, tail)
+        return tail
 
     def _tail(self, read: Read) -> bytes:
         """An answer without its opening and its call, shared by all who ask in this epoch."""
@@ -135,6 +180,8 @@ class ToolServer:
         mine = spec is not None and WRITE_TOOL[spec.role] == request.tool
         if spec is None or not mine or spec.entity != request.entity:
             return self._out_of_scope(request)
+        if request.period < self._first_period.get(spec.name, 0):
+            return self._refuse(request.call, request.tool, "barred", "the agent was killed")
         wish = _wish(request)
         cap = self._caps[spec.name]
         if wish.shape != cap.shape:
@@ -142,10 +189,20 @@ class ToolServer:
             return self._refuse(request.call, request.tool, "invalid_request", text)
         if (wish > cap).any():
             return self._refuse(request.call, request.tool, "implausible", "a quantity is too big")
+        if not self._approved(request, wish):
+            return self._refuse(request.call, request.tool, "approval_required", request.key)
         outcome = self.inbox.put(request, wish)
         if isinstance(outcome, str):
             return self._refuse(request.call, request.tool, outcome, request.key)
-        return _spliced(request.call, self._receipt(request, outcome[1]))
+        return new_sealed(_spliced(request.call, self._receipt(request, outcome[1])))
+
+    def _approved(self, request: OrderRequest | BookRequest, wish: Floats) -> bool:
+        """Whether an order may have an effect: it is no high risk, or was approved as it is."""
+        limits = self.risk.get(request.agent)
+        if limits is None or not limits.excess(wish):
+            return True
+        exact = tuple(wish.tolist())
+        return self.approvals.covers(request.agent, request.key, request.period, exact)
 
     def _receipt(self, request: OrderRequest | BookRequest, effective: int) -> bytes:
         fields = CATALOGUE[request.tool].fields
@@ -153,7 +210,7 @@ class ToolServer:
         extra = {"key": request.key, "effective": effective, **accepted}
         return _envelope(request.tool, request.entity, self.inbox.t, extra)
 
-    def _out_of_scope(self, request: ReadRequest | OrderRequest | BookRequest) -> bytes:
+    def _out_of_scope(self, request: AnyMessage) -> bytes:
         code: ErrorCode = "out_of_scope" if request.entity in self._entities else "unknown_entity"
         return self._refuse(request.call, request.tool, code, "not within this agent's scope")
 

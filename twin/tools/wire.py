@@ -1,12 +1,54 @@
-"""Bytes from outside: bounded, decoded and free of duplicate keys before any model sees them."""
+"""Bytes from outside: bounded, decoded and free of duplicate keys before any model sees them.
+
+An answer ends with a digest of all that stands before it, so that what was damaged on the way is
+told from what was said. It is no signature: whoever writes an answer can seal it.
+"""
 
 from __future__ import annotations
 
+from hashlib import blake2b
 from typing import Any
 
 import jiter
 
 from twin.errors import ToolBoundaryError
+
+DIGEST_BYTES = 8
+_BEFORE, _AFTER = b',"digest":"', b'"}'
+_SEAL_BYTES = len(_BEFORE) + 2 * DIGEST_BYTES + len(_AFTER)
+
+
+def digest_of(body: bytes) -> str:
+    """The digest of an answer without its seal."""
+    return blake2b(body, digest_size=DIGEST_BYTES).hexdigest()
+
+
+def sealed(body: bytes) -> bytes:
+    """A JSON object with its digest as its last field; an older seal is replaced."""
+    return new_sealed(unsealed(body))
+
+
+def new_sealed(body: bytes) -> bytes:
+    """The same for an object that is known to have no seal."""
+    head = body[:-1]
+    return head + _seal_of(head)
+
+
+def unsealed(body: bytes) -> bytes:
+    """A JSON object without its seal, if it has one."""
+    seal = body[-_SEAL_BYTES:]
+    has_one = seal.startswith(_BEFORE) and seal.endswith(_AFTER)
+    return body[:-_SEAL_BYTES] + b"}" if has_one else body
+
+
+def is_sealed(body: bytes) -> bool:
+    """Whether the last field is the digest of everything before it."""
+    return body.endswith(_seal_of(body[:-_SEAL_BYTES]))
+
+
+def _seal_of(head: bytes) -> bytes:
+    """How an answer ends that begins with ``head``."""
+    return b'%b%b"}' % (_BEFORE, digest_of(head).encode())
 
 
 def guarded(body: bytes, cap: int) -> Any:

@@ -1,0 +1,142 @@
+"""The gateway of one episode: every agent's session, the desk they share, and the kill switch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from heapq import heappop, heappush
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agents.gateway.audit import BoundaryAudit
+from agents.gateway.caller import Desk
+from agents.gateway.killswitch import KillSwitch, Standby
+from agents.gateway.plausible import ceilings, floors
+from agents.gateway.session import GatewaySession
+from twin.engine.clock import Clock
+from twin.engine.event import EventEngine
+from twin.env.agents import agent_specs
+from twin.env.policy import Policy
+from twin.network.world import World
+from twin.tools.approval import ApproverDesk
+from twin.tools.channel import Channel, Layer
+from twin.tools.person import Person
+from twin.tools.server import ToolServer
+
+Floats = NDArray[np.float64]
+CONTROL = 0
+"""Priority on the clock: a switch comes before everything else of the same moment."""
+
+
+class Gateway:
+    """What stands between all agents and the world; times are simulated days."""
+
+    def __init__(
+        self,
+        world: World,
+        engine: EventEngine,
+        policy: Policy,
+        seed: int,
+        layers: Sequence[Layer] = (),
+        tracing: bool = False,
+    ) -> None:
+        tools = world.model.tools
+        self.specs = agent_specs(world)
+        self.clock = Clock()
+        self.server = ToolServer(world, engine, self.specs)
+        self.switch = KillSwitch(self.specs)
+        agents = [spec.name for spec in self.specs]
+        self.channel = Channel(self.clock, world, seed, agents, self.server.handle, layers)
+        risk = self.server.risk
+        self.audit = BoundaryAudit(tools.retries, risk)
+        approver = ApproverDesk(self.clock, tools.approver, self.server.approvals, seed)
+        ask = tools.clarify
+        self.clarifier = Person("clarifier", ask.latency, ask.error, ask.absent, seed)
+        """The person who clarifies, where a person does."""
+        self.desk = Desk(
+            self.clock,
+            self.channel,
+            tools,
+            self.audit,
+            approver,
+            self.clarifier,
+            self.server.meant,
+        )
+        self.desk.tracing = tracing
+        limit = ceilings(world), floors(world)
+        self.sessions = {
+            spec.name: GatewaySession(
+                spec, policy, self.desk, seed, limit, world.period_d, risk.get(spec.name)
+            )
+            for spec in self.specs
+        }
+        self._controls: list[float] = []
+
+    @property
+    def now(self) -> float:
+        """The tools' time."""
+        return self.clock.now
+
+    @property
+    def approver(self) -> Person:
+        """The person who approves, for stress to make slow, wrong or absent."""
+        return self.desk.approver.person
+
+    def kill(
+        self, target: str, standby: Standby = "static", by: str = "person", reason: str = ""
+    ) -> None:
+        """Take agents out of control, before anything else happens.
+
+        ``target`` is an agent (``replenish:dc``), a node or fleet (``dc``), a role (``replenish``)
+        or ``swarm``. Raises UsageError when it means no agent.
+        """
+        for agent in self.switch.kill(self.now, target, standby, by, reason):
+            self.server.bar(agent)
+            self.audit.killed(agent)
+            self.sessions[agent].kill()
+
+    def revive(self, target: str, by: str = "person", reason: str = "") -> None:
+        """Give control back, from the next epoch on."""
+        for agent in self.switch.revive(self.now, target, by, reason):
+            self.server.admit(agent)
+            self.audit.revived(agent)
+
+    def at(self, time: float, control: Callable[[], None]) -> None:
+        """Do something to the gateway at a simulated time: a kill, a revival, a slow approver."""
+        heappush(self._controls, max(time, self.now))
+        self.clock.at(time, CONTROL, self._control, control)
+
+    def open(self, begin: float) -> None:
+        """Let what was under way arrive, then open the window that begins now."""
+        if begin > self.clock.now:
+            self.clock.run(until=begin)
+        while self._due(begin):
+            self.clock.step()
+        self.server.open()
+
+    def window(self, t: int, close: float) -> dict[str, Floats]:
+        """One window, from its opening to its close: the wishes that take effect, by agent.
+
+        Runs the tools' clock until every session is done and no control is due.
+        """
+        clock, processes = self.clock, []
+        for agent, session in self.sessions.items():
+            session.turn = None
+            if not self.switch.is_killed(agent):
+                processes.append(clock.process(session.epoch(t, close)))
+        done = clock.all_of(processes)
+        while (not done.triggered or self._due(close)) and clock.peek() <= close:
+            clock.step()
+        wishes = self.server.take(t)
+        for placed in self.server.inbox.taken:
+            self.audit.effect(placed, clock.now)
+        self.audit.window_closed(self.channel.peak, self.channel.bound)
+        return wishes
+
+    def _due(self, close: float) -> bool:
+        """Whether a control still has to act before the window closes."""
+        return bool(self._controls) and self._controls[0] <= close
+
+    def _control(self, control: Callable[[], None]) -> None:
+        heappop(self._controls)
+        control()
