@@ -89,6 +89,12 @@ def make_critic(state_size: int, streams: int, config: TrainConfig) -> Mlp:
     return Mlp((state_size, *config.critic_hidden, streams), CRITIC_HEAD_GAIN, generator)
 
 
+def make_own_critic(group: Group, config: TrainConfig) -> Mlp:
+    """An independent learner's critic: network inputs (n, agent, in) to values (n, agent, 1)."""
+    generator = stream(config.seed, f"initial weights/critic/{group.name}")
+    return Mlp((group.input_size, *config.critic_hidden, 1), CRITIC_HEAD_GAIN, generator)
+
+
 def _linear(size_in: int, size_out: int, gain: float, generator: np.random.Generator) -> nn.Linear:
     """An orthogonal layer with zero bias, drawn without torch's global random state."""
     layer: nn.Linear = nn.utils.skip_init(nn.Linear, size_in, size_out)  # type: ignore[no-untyped-call]
