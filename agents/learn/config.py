@@ -10,12 +10,10 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from agents.learn.algorithms import Algorithm
+from agents.learn.config_parts import Count, Fraction, Positive, ValueLearning
 from twin.scenario import load_document
 from twin.scenario.quantities import Model
 
-Count = Annotated[int, Field(ge=1)]
-Positive = Annotated[float, Field(gt=0)]
-Fraction = Annotated[float, Field(ge=0, le=1)]
 Widths = Annotated[tuple[Count, ...], Field(min_length=1, max_length=8)]
 
 
@@ -25,7 +23,7 @@ class TrainConfig(Model):
     kind: Literal["training"] = "training"
     algorithm: Algorithm = "mappo"
     """mappo: one critic on the global state; ippo: every agent for itself; happo: agents learn one
-    after the other."""
+    after the other; vdn: choices on a grid whose values sum to the team's; iql: each its own."""
     seed: Annotated[int, Field(ge=0)] = 0
     """Seed of the initial weights, the exploration noise, the minibatches and the sample paths."""
     agent_steps: Count = 3_000_000
@@ -79,6 +77,8 @@ class TrainConfig(Model):
     """Updates between greedy evaluations; the best checkpoint so far is kept."""
     eval_seeds: Count = 32
     """Sample paths of each greedy evaluation, the same every time."""
+    value_learning: ValueLearning = ValueLearning()
+    """VDN and IQL."""
     checkpoint_every: Count = 25
     """Updates between checkpoints to resume from."""
     keep_checkpoints: Count = 2

@@ -32,6 +32,8 @@ class UpdateStats:
     kl: float
     clip_share: float
     explained_variance: float
+    events: tuple[str, ...] = ()
+    """What a person should know: the disk was slow, a guard stepped in."""
 
 
 class Learner(Protocol):

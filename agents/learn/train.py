@@ -183,6 +183,7 @@ class _Run:
             kl=stats.kl,
             clip_share=stats.clip_share,
             explained_variance=stats.explained_variance,
+            events=stats.events,
         )
 
 
