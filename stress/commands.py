@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from agents.learn.algorithms import ALGORITHMS
 from twin.errors import NothingSelectedError
 from twin.options import (
     jobs_option,
@@ -81,6 +82,18 @@ def training_options(command: F) -> F:
     budget = click.option(
         "--agent-steps", type=click.IntRange(1), default=None, help="Training budget."
     )
+    algorithm = click.option(
+        "--algorithm",
+        type=click.Choice(tuple(ALGORITHMS)),
+        default=None,
+        help="How the fleet learns [default: the training file's, or mappo].",
+    )
+    training = click.option(
+        "--training",
+        type=click.Path(path_type=Path),
+        default=None,
+        help="Training file: everything that determines the training.",
+    )
     resume = click.option(
         "--resume", is_flag=True, help="Go on with the newest unfinished run like this one."
     )
@@ -88,7 +101,16 @@ def training_options(command: F) -> F:
         "--from-scratch", is_flag=True, help="Do not start training from the champion."
     )
     runs = out_option("Folder for run folders [default: runs].")
-    for option in (runs, overrides_option, scratch, resume, budget, seed_option()):
+    for option in (
+        runs,
+        overrides_option,
+        scratch,
+        resume,
+        budget,
+        training,
+        algorithm,
+        seed_option(),
+    ):
         command = option(command)
     for option in (registry_option, gate_option, suite_option, scenario_argument):
         command = option(command)
@@ -107,7 +129,7 @@ def plan_of(options: dict[str, Any]) -> Plan:
 @training_options
 @json_option
 def train(as_json: bool, **options: Any) -> None:
-    """Tune the static baseline of SCENARIO, then train a fleet with MAPPO as a correction to it.
+    """Tune the static baseline of SCENARIO, then train a fleet as a correction to it.
 
     The suite and the gate that will judge it are hashed before training starts.
     """

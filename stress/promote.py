@@ -108,5 +108,5 @@ def _metrics(
     }
     found |= {f"gate/{c.gate}": c.value for c in verdict.criteria if c.value is not None}
     rows = [row.model_dump() for row in read_rows(folder.path)]
-    names = [name for name in (rows[0] if rows else ()) if name != "update"]
+    names = [name for name in (rows[0] if rows else ()) if name not in ("update", "events")]
     return found | {f"training/{name}": [float(row[name]) for row in rows] for name in names}

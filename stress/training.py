@@ -12,7 +12,7 @@ from pathlib import Path
 from rich.progress import Progress
 
 from agents.checkpoint.registry import ChampionRecord
-from agents.learn.config import TrainConfig, train_config
+from agents.learn.config import TrainConfig, train_config, training_digest
 from agents.runs import RunFolder, create_run, unfinished_run
 from agents.stages import STATIC, train_stage, tune_stage
 from stress.trial import Terms, Trial, read_terms, reigning, seal_artifact, with_champion
@@ -38,6 +38,8 @@ class Plan:
     command: str
     sabotage: str = ""
     jobs: int = 1
+    algorithm: str | None = None
+    training: Path | None = None
 
 
 def trained_trial(plan: Plan, display: Progress) -> Trial:
@@ -46,7 +48,7 @@ def trained_trial(plan: Plan, display: Progress) -> Trial:
         scenario = load(plan.scenario, plan.overrides)
         world = compile_world(scenario.model)
         terms = read_terms(plan.suite, plan.gate)
-        config = train_config(plan.seed, plan.agent_steps)
+        config = train_config(plan.seed, plan.agent_steps, plan.algorithm, plan.training)
         parent = None if plan.from_scratch else reigning(plan.registry, scenario.name)
         folder = _folder(plan, scenario, terms, config, parent)
         line(1.0, str(folder.path))
@@ -70,6 +72,8 @@ def _folder(
     settings = {
         **terms.settings,
         "agent_steps": str(config.agent_steps),
+        "algorithm": config.algorithm,
+        "training": training_digest(config),
         "parent": parent.bundle_hash if parent else "",
     }
     found = unfinished_run(plan.runs, scenario, plan.seed, settings) if plan.resume else None

@@ -16,36 +16,18 @@ from agents.checkpoint.groups import forward
 from agents.learn.batch import Batch, GroupBatch
 from agents.learn.config import TrainConfig
 from agents.learn.gae import advantages
-from agents.learn.mappo import Learner, ValueNormaliser, explained_variance
+from agents.learn.mappo import Mappo
 from agents.learn.metrics import read_rows
 from agents.learn.networks import orthogonal
+from agents.learn.normaliser import ValueNormaliser, explained_variance
 from agents.learn.rollout import Sampler, evaluate, evaluate_static
 from agents.learn.setup import Setup
 from agents.learn.state import CHECKPOINTS
-from agents.learn.train import train
+from tests.learning_world import TINY, tiny_world, trained
 from twin.env.episode import run_policy
 from twin.errors import TrainingError
 from twin.exogenous.path import draw_path
 from twin.exogenous.streams import stream
-from twin.network.world import World, compile_world
-from twin.scenario import from_mapping
-
-TINY = TrainConfig(
-    seed=3,
-    updates=4,
-    replications=4,
-    segment=5,
-    hidden=(8, 8),
-    critic_hidden=(8, 8),
-    epochs=2,
-    critic_epochs=2,
-    minibatches=2,
-    eval_every=2,
-    eval_seeds=2,
-    checkpoint_every=2,
-    foresight=2,
-    threads=1,
-)
 
 
 @pytest.fixture(autouse=True)
@@ -57,55 +39,10 @@ def _one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-def tiny_world(**agents: Any) -> World:
-    """Two stores that share two trucks; the horizon is no multiple of the segment."""
-    store = {"kind": "store", "stock": 12, "holding": 0.5, "unmet": "lost", "penalty": 8}
-    demand = {"model": "poisson", "mean": 5}
-    return compile_world(
-        from_mapping(
-            {
-                "kind": "scenario",
-                "name": "tiny",
-                "horizon": "12 d",
-                "nodes": {
-                    "plant": {"kind": "supplier"},
-                    "dc": {"kind": "warehouse", "stock": 40, "holding": 0.1},
-                    "north": {**store, "demand": demand},
-                    "south": {**store, "demand": demand},
-                },
-                "lanes": {
-                    "plant -> dc": {"lead_time": "2 d"},
-                    "dc -> north": {"lead_time": "1 d", "fleet": "trucks"},
-                    "dc -> south": {"lead_time": "1 d", "fleet": "trucks"},
-                },
-                "fleets": {
-                    "trucks": {
-                        "depot": "dc",
-                        "vehicles": 3,
-                        "capacity": 10,
-                        "round_trip": "2 d",
-                        "cost_per_trip": 3,
-                    }
-                },
-                "agents": {
-                    "replenish": ["dc", "north", "south"],
-                    "dispatch": ["trucks"],
-                    **agents,
-                },
-            }
-        ).model
-    )
-
-
-def prepared(config: TrainConfig = TINY, **agents: Any) -> tuple[Setup, Learner]:
+def prepared(config: TrainConfig = TINY, **agents: Any) -> tuple[Setup, Mappo]:
     world = tiny_world(**agents)
     setup = Setup.of(world, world.order_up_to, config)
-    return setup, Learner(setup.groups, setup.state_size, setup.streams, config)
-
-
-def trained(folder: Path, config: TrainConfig = TINY, **options: Any) -> Path:
-    world = tiny_world()
-    return train(world, "tiny", "0" * 64, world.order_up_to, config, folder, **options)
+    return setup, Mappo(setup, config)
 
 
 def test_advantages_equal_the_hand_worked_case_with_a_time_limit_in_the_middle() -> None:
@@ -135,9 +72,9 @@ def test_normalised_values_can_be_restored() -> None:
 def test_new_statistics_of_returns_leave_the_values_as_they_were() -> None:
     setup, learner = prepared()
     states = stream(0, "test").standard_normal((20, setup.state_size)).astype(np.float32)
-    before = learner._values(states)
-    learner._renormalise(np.full((5, 4, 1), 300.0, dtype=np.float32) + before[0])
-    np.testing.assert_allclose(learner._values(states), before, rtol=1e-3, atol=1e-3)
+    before = learner.critic.values([states])
+    learner.critic.renormalise(np.full((5, 4, 1), 300.0, dtype=np.float32) + before[0])
+    np.testing.assert_allclose(learner.critic.values([states]), before, rtol=1e-3, atol=1e-3)
 
 
 def test_explained_variance_is_one_for_perfect_and_zero_for_constant_values() -> None:
@@ -177,7 +114,7 @@ def test_the_first_kl_divergence_is_small_and_a_tight_limit_stops_the_actors() -
     assert 0 < moved[0] < moved[1]
 
 
-def bandit(setup: Setup, learner: Learner, update: int) -> Batch:
+def bandit(setup: Setup, learner: Mappo, update: int) -> Batch:
     """One-period trajectories whose reward is the negative distance of all actions from one."""
     rng = stream(update, "test/bandit")
     periods, replications = 8, 64
@@ -191,7 +128,7 @@ def bandit(setup: Setup, learner: Learner, update: int) -> Batch:
         noise = rng.standard_normal(mean.shape).astype(np.float32)
         acted = mean + np.exp(log_std) * noise
         density = (0.5 * noise**2 + log_std + 0.5 * np.log(2 * np.pi)) * group.used
-        groups.append(GroupBatch(inputs, acted, -density.sum(-1)))
+        groups.append(GroupBatch(inputs, acted, -density.sum(-1), inputs))
         distance += (np.abs(acted - 1.0) * group.used).sum((-1, -2))
     states = np.zeros((periods, replications, setup.state_size), dtype=np.float32)
     cut = np.ones(periods, dtype=np.bool_)
@@ -323,16 +260,16 @@ def test_an_interrupt_in_the_middle_of_an_update_loses_that_update_only(
 ) -> None:
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     expected = read_bundle(trained(whole))[1]
-    original = Learner._learn_policies
+    original = Mappo._learn_policies
 
-    def interrupted(self: Learner, data: Any, order: Any, number: int) -> Any:
+    def interrupted(self: Mappo, data: Any, order: Any, number: int) -> Any:
         found = original(self, data, order, number)
         if number == 2:
             raise KeyboardInterrupt
         return found
 
     with monkeypatch.context() as patch:
-        patch.setattr(Learner, "_learn_policies", interrupted)
+        patch.setattr(Mappo, "_learn_policies", interrupted)
         with pytest.raises(KeyboardInterrupt):
             trained(parts)
     assert [p.name for p in sorted((parts / CHECKPOINTS).iterdir())] == ["update_000002"]

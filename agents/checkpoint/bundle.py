@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from agents.checkpoint.files import sha256, write_folder
-from agents.checkpoint.groups import Group, Layers, forward
+from agents.checkpoint.groups import Group, Layers, greedy
 from twin.env.act import Codec, codecs
 from twin.env.policy import CodecPolicy
 from twin.errors import BundleError
@@ -184,7 +184,7 @@ def _spelled(
 
 
 class FleetPolicy(CodecPolicy):
-    """A trained fleet: the mean action of each agent's actor, each agent on its own column."""
+    """A trained fleet: what each agent's actor does without exploration, on its own column."""
 
     def __init__(
         self,
@@ -197,17 +197,27 @@ class FleetPolicy(CodecPolicy):
         super().__init__(name, world, levels)
         self.digest = bundle_hash(manifest)
         self._actors = {
-            agent: (_group(group, agents, self.codecs), actor_layers(arrays, group))
+            agent: (
+                _group(group, agents, self.codecs),
+                actor_layers(arrays, group),
+                _own_grid(arrays, group, agents.index(agent)),
+            )
             for group, agents in manifest.groups.items()
             for agent in agents
         }
 
     def choose(self, agent: str, inputs: NDArray[np.float32]) -> NDArray[np.float64]:
-        """The mean action of one agent."""
-        group, layers = self._actors[agent]
+        """The action of one agent without exploration."""
+        group, layers, grid = self._actors[agent]
         column = group.network_input(agent, inputs)[:, None]
         size = self.codecs[agent].action_size
-        return forward(layers, column)[:size, 0].astype(np.float64)
+        return greedy(layers, column, grid).ravel()[:size].astype(np.float64)
+
+
+def _own_grid(arrays: Arrays, group: str, index: int) -> NDArray[np.float32] | None:
+    """What one agent of a group chooses from (1, action, choice); None where it acts freely."""
+    grid = arrays.get(f"actor/{group}/grid")
+    return None if grid is None else grid[index : index + 1]
 
 
 def _group(name: str, agents: tuple[str, ...], found: Mapping[str, Codec]) -> Group:

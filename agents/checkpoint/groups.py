@@ -42,10 +42,10 @@ class Group:
 
 
 def group_agents(codecs: Sequence[Codec], sharing: str) -> tuple[Group, ...]:
-    """Groups by role, or one per agent, in agent order."""
+    """Groups by ``role``, of ``all`` agents, or one per agent (``none``), in agent order."""
     members: dict[str, list[Codec]] = {}
     for codec in codecs:
-        key = codec.spec.role if sharing == "role" else codec.spec.name
+        key = {"role": codec.spec.role, "all": "all"}.get(sharing, codec.spec.name)
         members.setdefault(key, []).append(codec)
     return tuple(
         Group(
@@ -68,3 +68,33 @@ def forward(layers: Layers, inputs: Inputs) -> Inputs:
     weight, bias = layers[-1]
     out: Inputs = weight @ x + bias[:, None]
     return out
+
+
+def greedy(layers: Layers, inputs: Inputs, grid: Inputs | None = None) -> Inputs:
+    """What actors do without exploration: (agent, in, n) to (agent, action, n).
+
+    A Gaussian actor does its mean. With a ``grid`` (agent, action, choice) the network's outputs
+    are values of choices, and each action is the choice worth most; ties go to the first.
+    """
+    out = forward(layers, inputs)
+    return out if grid is None else chosen(grid, best_choice(choice_values(grid, out)))
+
+
+def choice_values(grid: Inputs, outputs: Inputs) -> Inputs:
+    """Outputs (agent, action x choice, n) as (agent, action, choice, n); forbidden ones -inf.
+
+    NaN in the grid forbids a choice.
+    """
+    values = outputs.reshape(*grid.shape, outputs.shape[-1])
+    return np.where(np.isnan(grid)[..., None], np.float32(-np.inf), values)
+
+
+def best_choice(values: Inputs) -> NDArray[np.intp]:
+    """Index of the choice worth most: (agent, action, choice, n) to (agent, action, n)."""
+    best: NDArray[np.intp] = values.argmax(axis=2)
+    return best
+
+
+def chosen(grid: Inputs, index: NDArray[np.intp]) -> Inputs:
+    """The actions that choices stand for; zero where an action is padding: (agent, action, n)."""
+    return np.nan_to_num(np.take_along_axis(grid, index, axis=2))

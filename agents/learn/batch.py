@@ -19,6 +19,7 @@ class GroupBatch:
     inputs: Array  # (period, replication, agent, in)
     actions: Array  # (period, replication, agent, action) before clipping to the codec's bounds
     log_probability: Array  # (period, replication, agent) when it was chosen
+    cut_inputs: Array  # (cut, replication, agent, in) what they would have seen after each cut
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,9 @@ class Batch:
 
 @dataclass(frozen=True)
 class Weights:
-    """What the rollout needs of the learner, per group."""
+    """What the rollout needs of the learner, per group: Gaussian actors, or choosers on a grid."""
 
     layers: tuple[Layers, ...]
-    log_std: tuple[Array, ...]  # (agent, action)
+    log_std: tuple[Array, ...] = ()  # (agent, action) of Gaussian actors
+    grids: tuple[Array, ...] = ()  # (agent, action, choice) that the choosers choose from
+    epsilon: float = 0.0  # share of choices that are made at random

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field
 
+from agents.learn.algorithms import Algorithm
+from agents.learn.config_parts import Count, Fraction, Positive, ValueLearning
+from twin.scenario import load_document
 from twin.scenario.quantities import Model
 
-Count = Annotated[int, Field(ge=1)]
-Positive = Annotated[float, Field(gt=0)]
-Fraction = Annotated[float, Field(ge=0, le=1)]
 Widths = Annotated[tuple[Count, ...], Field(min_length=1, max_length=8)]
 
 
 class TrainConfig(Model):
     """Everything that determines a training run, besides the scenario and its static levels."""
 
-    algorithm: Literal["mappo"] = "mappo"
-    """Multi-agent PPO with a centralised critic (Yu et al. 2022)."""
+    kind: Literal["training"] = "training"
+    algorithm: Algorithm = "mappo"
+    """mappo: one critic on the global state; ippo: every agent for itself; happo: agents learn one
+    after the other; vdn: choices on a grid whose values sum to the team's; iql: each its own."""
     seed: Annotated[int, Field(ge=0)] = 0
     """Seed of the initial weights, the exploration noise, the minibatches and the sample paths."""
     agent_steps: Count = 3_000_000
@@ -29,8 +34,9 @@ class TrainConfig(Model):
     """Networks simulated side by side."""
     segment: Count = 40
     """Periods per update; the networks run on through the horizon from update to update."""
-    sharing: Literal["role", "none"] = "role"
-    """One actor network per role (agents told apart by a one-hot), or one per agent."""
+    sharing: Literal["auto", "role", "all", "none"] = "auto"
+    """One network per role, for all agents (told apart by a one-hot), or one per agent; ``auto`` is
+    ``none`` for happo and ``role`` for the others."""
     hidden: Widths = (64, 64)
     """Widths of the actors' tanh layers."""
     critic_hidden: Widths = (64, 64)
@@ -71,6 +77,8 @@ class TrainConfig(Model):
     """Updates between greedy evaluations; the best checkpoint so far is kept."""
     eval_seeds: Count = 32
     """Sample paths of each greedy evaluation, the same every time."""
+    value_learning: ValueLearning = ValueLearning()
+    """VDN and IQL."""
     checkpoint_every: Count = 25
     """Updates between checkpoints to resume from."""
     keep_checkpoints: Count = 2
@@ -80,9 +88,31 @@ class TrainConfig(Model):
     device: str = "cpu"
     """Torch device of the update; the rollout is numpy."""
 
+    @property
+    def shared(self) -> str:
+        """The sharing that is meant."""
+        if self.sharing != "auto":
+            return self.sharing
+        return "none" if self.algorithm == "happo" else "role"
 
-def train_config(seed: int, agent_steps: int | None = None) -> TrainConfig:
-    """The default configuration with a seed and, where given, another budget."""
-    if agent_steps is None:
-        return TrainConfig(seed=seed)
-    return TrainConfig(seed=seed, agent_steps=agent_steps)
+
+def train_config(
+    seed: int,
+    agent_steps: int | None = None,
+    algorithm: str | None = None,
+    file: Path | None = None,
+) -> TrainConfig:
+    """The configuration of a training file, or the default, with a seed and what else is given.
+
+    Raises ScenarioError for a file that is not valid.
+    """
+    base = TrainConfig() if file is None else load_document(file, TrainConfig)[0]
+    given = {"seed": seed, "agent_steps": agent_steps, "algorithm": algorithm}
+    changed = {name: value for name, value in given.items() if value is not None}
+    return TrainConfig.model_validate({**base.model_dump(), **changed})
+
+
+def training_digest(config: TrainConfig) -> str:
+    """SHA-256 over the canonical JSON of a configuration."""
+    text = json.dumps(config.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()

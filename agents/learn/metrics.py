@@ -27,6 +27,8 @@ class TrainingRow(Model):
     kl: float
     clip_share: float
     explained_variance: float
+    events: tuple[str, ...] = ()
+    """What happened besides: the disk was slow, a limit was passed, the run was rolled back."""
 
 
 def append_row(folder: Path, row: TrainingRow) -> None:

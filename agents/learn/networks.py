@@ -20,6 +20,7 @@ Floats = NDArray[np.floating]
 HIDDEN_GAIN = math.sqrt(2)
 ACTOR_HEAD_GAIN = 0.01
 CRITIC_HEAD_GAIN = 1.0
+CHOOSER_HEAD_GAIN = 0.001
 
 
 class Mlp(nn.Module):
@@ -87,6 +88,24 @@ def make_critic(state_size: int, streams: int, config: TrainConfig) -> Mlp:
     """The critic: scaled global vector (n, state) to normalised values (n, reward stream)."""
     generator = stream(config.seed, "initial weights/critic")
     return Mlp((state_size, *config.critic_hidden, streams), CRITIC_HEAD_GAIN, generator)
+
+
+def make_own_critic(group: Group, config: TrainConfig) -> Mlp:
+    """An independent learner's critic: network inputs (n, agent, in) to values (n, agent, 1)."""
+    generator = stream(config.seed, f"initial weights/critic/{group.name}")
+    return Mlp((group.input_size, *config.critic_hidden, 1), CRITIC_HEAD_GAIN, generator)
+
+
+def make_chooser(group: Group, prior: Floats, config: TrainConfig) -> Mlp:
+    """Network inputs (n, agent, in) to values of choices (n, agent, action x choice).
+
+    ``prior`` (action x choice,) is what the choices are worth before training.
+    """
+    generator = stream(config.seed, f"initial weights/chooser/{group.name}")
+    network = Mlp((group.input_size, *config.hidden, len(prior)), CHOOSER_HEAD_GAIN, generator)
+    with torch.no_grad():
+        network.linear[-1].bias.copy_(torch.from_numpy(prior))
+    return network
 
 
 def _linear(size_in: int, size_out: int, gain: float, generator: np.random.Generator) -> nn.Linear:

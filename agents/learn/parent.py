@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from agents.checkpoint.bundle import actor_layers, bundle_hash, load_policy, read_bundle
 from agents.checkpoint.groups import Layers
-from agents.learn.mappo import Learner
 from agents.learn.networks import Mlp
-from agents.learn.setup import Setup
 from twin.errors import TrainingError
 from twin.network.world import World
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,7 @@ class Parent:
     digest: str
     levels: NDArray[np.float64]  # (node, product)
     layers: dict[str, Layers]
-    log_std: dict[str, NDArray[np.float32]]  # (agent, action)
+    log_std: dict[str, NDArray[np.float32]]  # (agent, action); none where it chose from a grid
 
 
 def read_parent(folder: Path, world: World) -> Parent:
@@ -37,33 +39,48 @@ def read_parent(folder: Path, world: World) -> Parent:
         bundle_hash(manifest),
         np.array(named),
         {group: actor_layers(arrays, group) for group in manifest.groups},
-        {group: arrays[f"actor/{group}/log_std"] for group in manifest.groups},
+        {
+            group: arrays[f"actor/{group}/log_std"]
+            for group in manifest.groups
+            if f"actor/{group}/log_std" in arrays
+        },
     )
 
 
-def adopt(learner: Learner, setup: Setup, parent: Parent) -> None:
-    """Give the learner's actors the parent's weights; the critic starts afresh.
+def copy_layers(network: Mlp, parent: Parent, group: str) -> None:
+    """Give a group's network the parent's weights.
 
-    Raises TrainingError when the networks are of another shape.
+    Raises TrainingError when the parent groups its agents otherwise, or has other shapes.
     """
-    for actor, group in zip(learner.actors, setup.groups, strict=True):
-        name = group.group.name
-        if name not in parent.layers:
-            known = ", ".join(parent.layers)
-            raise TrainingError("the parent groups its agents otherwise", name, known, name)
-        _copy(actor.mean, parent.layers[name], name)
-        with torch.no_grad():
-            actor.log_std.copy_(torch.from_numpy(parent.log_std[name]))
-
-
-def _copy(network: Mlp, layers: Layers, name: str) -> None:
-    mine = [tuple(weight.shape) for weight, _ in network.arrays()]
-    theirs = [weight.shape for weight, _ in layers]
-    if mine != theirs:
-        raise TrainingError(
-            "the parent has networks of another shape", name, str(theirs), str(mine)
-        )
+    theirs = _of_group(parent.layers, group)
+    _same_shape([weight.shape for weight, _ in theirs], network, group)
     with torch.no_grad():
-        for linear, (weight, bias) in zip(network.linear, layers, strict=True):
+        for linear, (weight, bias) in zip(network.linear, theirs, strict=True):
             linear.weight.copy_(torch.from_numpy(weight))
             linear.bias.copy_(torch.from_numpy(bias))
+
+
+def copy_spread(log_std: Tensor, parent: Parent, group: str) -> None:
+    """Give a group's exploration the parent's spread."""
+    with torch.no_grad():
+        log_std.copy_(torch.from_numpy(_of_group(parent.log_std, group)))
+
+
+def _of_group(found: dict[str, T], group: str) -> T:
+    if group not in found:
+        raise TrainingError(
+            "the parent's agents are grouped otherwise, or choose from a grid",
+            group,
+            ", ".join(found) or "no Gaussian actors",
+            group,
+            "Train with the parent's algorithm and sharing, or from scratch.",
+        )
+    return found[group]
+
+
+def _same_shape(theirs: list[tuple[int, ...]], network: Mlp, group: str) -> None:
+    mine = [tuple(weight.shape) for weight, _ in network.arrays()]
+    if mine != theirs:
+        raise TrainingError(
+            "the parent has networks of another shape", group, str(theirs), str(mine)
+        )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,21 +9,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.checkpoint.groups import Layers, forward
-from agents.learn.batch import Array, Batch, GroupBatch, Weights
+from agents.checkpoint.groups import Layers, greedy
+from agents.learn.batch import Array, Batch, Weights
 from agents.learn.config import TrainConfig
-from agents.learn.setup import GroupSetup, Setup, reward_streams
+from agents.learn.explore import explorer_of, group_batches
+from agents.learn.setup import Setup, reward_streams
 from twin.engine.batch import BatchEngine, BatchPath, stack_paths
 from twin.env.observe import global_vector
 from twin.env.rules import OrderingRule, lane_orders
 from twin.exogenous.path import draw_path
-from twin.exogenous.streams import stream
 from twin.network.world import World
 
 Floats = NDArray[np.float64]
 Decision = tuple[Any, Any, Any]
 """Orders (lane, product, B), vehicles (lane, B) and least loads (lane, B)."""
-HALF_LOG_2PI = 0.5 * math.log(2 * math.pi)
 TRAINING_SEEDS = 1_000_000_000
 """Training paths count from here, evaluation paths from half of it, people's seeds from zero."""
 SEEDS_PER_RUN = 10_000_000
@@ -123,84 +121,38 @@ class Sampler:
     def collect(self, weights: Weights, update: int) -> Segment:
         """Run one segment with exploration noise that belongs to the update."""
         periods = self.config.segment
-        noise = self._noise(update)
+        explorer = explorer_of(self.setup, self.config, weights, update)
         steps, states, profits, static = [], [], [], []
         cut = np.zeros(periods, dtype=np.bool_)
-        cut_states = []
+        cut_states, cut_inputs = [], []
         for k in range(periods):
             horizon = self.horizon
             states.append(self._state())
-            acted = [
-                _explore(group, layers, log_std, horizon.vector, noise[g][k])
-                for g, (group, layers, log_std) in enumerate(
-                    zip(self.setup.groups, weights.layers, weights.log_std, strict=True)
-                )
-            ]
+            acted = [explorer.act(g, horizon.vector, k) for g in range(len(weights.layers))]
             static.append(self.baseline[horizon.t])
-            profits.append(horizon.step(horizon.decision([a[1] for a in acted])))
+            profits.append(horizon.step(horizon.decision([a.actions for a in acted])))
             steps.append(acted)
             if horizon.over or k == periods - 1:
                 cut[k] = True
                 cut_states.append(self._state())
+                cut_inputs.append([g.inputs(self.horizon.vector) for g in self.setup.groups])
             if horizon.over:
                 self.start_horizon(self.number + 1)
-        return self._segment(steps, states, cut, cut_states, np.array(profits), np.array(static))
+        groups = group_batches(steps, cut_inputs)
+        gained, static_profit = np.array(profits), np.array(static)
+        rewards = self._rewards(gained, static_profit)
+        batch = Batch(groups, _columns_last(states), cut, _columns_last(cut_states), rewards)
+        return Segment(batch, _cost(gained), _cost(static_profit))
 
-    def _noise(self, update: int) -> list[Array]:
-        """Standard normal numbers of one segment: (period, agent, action, B) per group."""
-        config = self.config
-        rng = stream(config.seed, f"exploration/{update}")
-        return [
-            rng.standard_normal(
-                (config.segment, *group.used.shape, config.replications), dtype=np.float32
-            )
-            for group in self.setup.groups
-        ]
+    def _rewards(self, profits: Floats, static: Floats) -> Array:
+        """Rewards of a segment from the nodes' profit (period, B, node)."""
+        gained = profits - static if self.config.control_variate else profits
+        return reward_streams(self.setup.world, gained).astype(np.float32)
 
     def _state(self) -> Array:
         """The critic's input at the current epoch: (state, B)."""
         horizon = self.horizon
         return self.setup.state(horizon.vector, horizon.engine.path.demand, horizon.t)
-
-    def _segment(
-        self,
-        steps: list[list[tuple[Array, Array, Array]]],
-        states: list[Array],
-        cut: NDArray[np.bool_],
-        cut_states: list[Array],
-        profits: Floats,
-        static: Floats,
-    ) -> Segment:
-        groups = tuple(
-            GroupBatch(
-                inputs=np.ascontiguousarray(
-                    np.stack([x for x, _, _ in acts]).transpose(0, 3, 1, 2)
-                ),
-                actions=np.ascontiguousarray(
-                    np.stack([a for _, a, _ in acts]).transpose(0, 3, 1, 2)
-                ),
-                log_probability=np.ascontiguousarray(
-                    np.stack([p for _, _, p in acts]).transpose(0, 2, 1)
-                ),
-            )
-            for acts in zip(*steps, strict=True)
-        )
-        gained = profits - static if self.config.control_variate else profits
-        rewards = reward_streams(self.setup.world, gained).astype(np.float32)
-        batch = Batch(groups, _columns_last(states), cut, _columns_last(cut_states), rewards)
-        return Segment(batch, _cost(profits), _cost(static))
-
-
-def _explore(
-    group: GroupSetup, layers: Layers, log_std: Array, vector: Floats, noise: Array
-) -> tuple[Array, Array, Array]:
-    """Inputs (agent, in, B), actions (agent, action, B), log probability (agent, B)."""
-    inputs = group.inputs(vector)
-    std: Array = np.exp(log_std)
-    actions = forward(layers, inputs) + std[..., None] * noise
-    density = (0.5 * noise**2 + log_std[..., None] + HALF_LOG_2PI) * group.used[..., None]
-    log_probability: Array = -density.sum(axis=1)
-    return inputs, actions, log_probability
 
 
 def _columns_last(states: list[Array]) -> Array:
@@ -233,16 +185,22 @@ def evaluation_seeds(count: int) -> range:
     return range(first, first + count)
 
 
-def evaluate(setup: Setup, layers: Sequence[Layers], seeds: Sequence[int]) -> Floats:
-    """Cost per period of greedy actors on each seed: (seed,)."""
+def evaluate(
+    setup: Setup, layers: Sequence[Layers], seeds: Sequence[int], grids: Sequence[Array] = ()
+) -> Floats:
+    """Cost per period of greedy actors on each seed: (seed,).
+
+    ``grids`` (agent, action, choice), one per group, are what actors with a grid choose from.
+    """
+    found: Sequence[Array | None] = grids or [None] * len(layers)
     horizon = Horizon(setup, setup.world, paths(setup.world, seeds))
     rows = []
     while not horizon.over:
-        means = [
-            forward(of_group, group.inputs(horizon.vector))
-            for group, of_group in zip(setup.groups, layers, strict=True)
+        actions = [
+            greedy(of_group, group.inputs(horizon.vector), grid)
+            for group, of_group, grid in zip(setup.groups, layers, found, strict=True)
         ]
-        rows.append(horizon.step(horizon.decision(means)).sum(axis=1))
+        rows.append(horizon.step(horizon.decision(actions)).sum(axis=1))
     cost: Floats = -np.mean(rows, axis=0)
     return cost
 

@@ -66,7 +66,7 @@ class Setup:
         agent_stream = {name: i if streams > 1 else 0 for i, name in enumerate(coded)}
         groups = tuple(
             _group(world, group, coded, agent_stream, len(scale))
-            for group in group_agents(tuple(coded.values()), config.sharing)
+            for group in group_agents(tuple(coded.values()), config.shared)
         )
         return cls(world, levels, start, groups, scale, streams, config.foresight)
 

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from safetensors.numpy import load as load_arrays
 from safetensors.numpy import save as save_arrays
@@ -21,7 +20,7 @@ from safetensors.numpy import save as save_arrays
 from agents.checkpoint.files import sha256, write_folder
 from agents.learn.batch import Weights
 from agents.learn.config import TrainConfig
-from agents.learn.mappo import Learner
+from agents.learn.learner import Learner
 from agents.learn.rollout import Sampler
 from twin.errors import TrainingError
 
@@ -50,7 +49,7 @@ class State:
 
 def capture(learner: Learner, sampler: Sampler, progress: Progress, config: TrainConfig) -> State:
     """Copy the state, so that what is written later is not half an update ahead."""
-    arrays = {**_learner_arrays(learner), **_weight_arrays(progress.best)}
+    arrays = {**_under("learner", learner.state()), **_weight_arrays(progress.best)}
     for k, decision in enumerate(sampler.horizon.decisions):
         arrays |= {f"decision/{k}/{i}": part for i, part in enumerate(decision)}
     counters = {
@@ -59,7 +58,6 @@ def capture(learner: Learner, sampler: Sampler, progress: Progress, config: Trai
         "best_cost": progress.best_cost,
         "horizon": sampler.number,
         "decided": len(sampler.horizon.decisions),
-        "normaliser_weight": learner.normaliser.weight,
         "config": config.model_dump(mode="json"),
     }
     return State(arrays, counters)
@@ -95,14 +93,17 @@ def load_latest(
             str(newest),
             fix="Resume with the same options, or start a new run.",
         )
-    _restore_learner(learner, arrays, counters["normaliser_weight"])
+    learner.restore(_below("learner", arrays))
     decisions = [
         (arrays[f"decision/{k}/0"], arrays[f"decision/{k}/1"], arrays[f"decision/{k}/2"])
         for k in range(counters["decided"])
     ]
     sampler.start_horizon(counters["horizon"], decisions)
     return Progress(
-        _weights(arrays, learner), counters["best_cost"], counters["update"], counters["seconds"]
+        _weights(arrays, learner.weights()),
+        counters["best_cost"],
+        counters["update"],
+        counters["seconds"],
     )
 
 
@@ -128,65 +129,33 @@ def _checkpoints(folder: Path) -> list[Path]:
     return sorted((folder / CHECKPOINTS).glob("update_[0-9]*"))
 
 
-def _modules(learner: Learner) -> dict[str, torch.nn.Module]:
-    actors = {f"actor{i}": actor for i, actor in enumerate(learner.actors)}
-    return {**actors, "critic": learner.critic}
+def _under(place: str, arrays: Arrays) -> Arrays:
+    return {f"{place}/{name}": array for name, array in arrays.items()}
 
 
-def _adams(learner: Learner) -> dict[str, torch.optim.Adam]:
-    return {"actor": learner.actor_adam, "critic": learner.critic_adam}
-
-
-def _learner_arrays(learner: Learner) -> Arrays:
-    arrays: Arrays = {
-        "normaliser/first": learner.normaliser.first.copy(),
-        "normaliser/second": learner.normaliser.second.copy(),
-    }
-    for name, module in _modules(learner).items():
-        for key, tensor in module.state_dict().items():
-            arrays[f"module/{name}/{key}"] = tensor.detach().cpu().numpy().copy()
-    for name, adam in _adams(learner).items():
-        for index, state in adam.state_dict()["state"].items():
-            for key, tensor in state.items():
-                arrays[f"adam/{name}/{index}/{key}"] = tensor.detach().cpu().numpy().copy()
-    return arrays
-
-
-def _restore_learner(learner: Learner, arrays: Arrays, weight: float) -> None:
-    learner.normaliser.first = arrays["normaliser/first"]
-    learner.normaliser.second = arrays["normaliser/second"]
-    learner.normaliser.weight = weight
-    for name, module in _modules(learner).items():
-        keys = module.state_dict()
-        module.load_state_dict(
-            {key: torch.from_numpy(arrays[f"module/{name}/{key}"]) for key in keys}
-        )
-    for name, adam in _adams(learner).items():
-        states: dict[int, dict[str, torch.Tensor]] = {}
-        prefix = f"adam/{name}/"
-        for key, array in arrays.items():
-            if key.startswith(prefix):
-                index, what = key.removeprefix(prefix).split("/")
-                states.setdefault(int(index), {})[what] = torch.from_numpy(np.array(array))
-        adam.load_state_dict({**adam.state_dict(), "state": states})
+def _below(place: str, arrays: Arrays) -> Arrays:
+    prefix = f"{place}/"
+    return {k.removeprefix(prefix): array for k, array in arrays.items() if k.startswith(prefix)}
 
 
 def _weight_arrays(best: Weights) -> Arrays:
     arrays: Arrays = {}
-    for g, (layers, log_std) in enumerate(zip(best.layers, best.log_std, strict=True)):
+    for g, log_std in enumerate(best.log_std):
         arrays[f"best/{g}/log_std"] = log_std
+    for g, layers in enumerate(best.layers):
         for i, (weight, bias) in enumerate(layers):
             arrays |= {f"best/{g}/{i}/weight": weight, f"best/{g}/{i}/bias": bias}
     return arrays
 
 
-def _weights(arrays: Arrays, learner: Learner) -> Weights:
+def _weights(arrays: Arrays, now: Weights) -> Weights:
+    """The best actors; what does not change in training is as it is now."""
     layers = tuple(
         tuple(
             (arrays[f"best/{g}/{i}/weight"], arrays[f"best/{g}/{i}/bias"])
-            for i in range(len(actor.mean.layers))
+            for i in range(len(of_group))
         )
-        for g, actor in enumerate(learner.actors)
+        for g, of_group in enumerate(now.layers)
     )
-    log_std = tuple(arrays[f"best/{g}/log_std"] for g in range(len(learner.actors)))
-    return Weights(layers, log_std)
+    log_std = tuple(arrays[f"best/{g}/log_std"] for g in range(len(now.log_std)))
+    return replace(now, layers=layers, log_std=log_std)

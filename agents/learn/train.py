@@ -27,9 +27,9 @@ from agents.checkpoint.bundle import (
 )
 from agents.learn.batch import Array, Weights
 from agents.learn.config import TrainConfig
-from agents.learn.mappo import Learner, UpdateStats
+from agents.learn.learner import UpdateStats, make_learner
 from agents.learn.metrics import TrainingRow, append_row, keep_rows
-from agents.learn.parent import Parent, adopt, read_parent
+from agents.learn.parent import Parent, read_parent
 from agents.learn.rollout import Sampler, Segment, evaluate, evaluation_seeds
 from agents.learn.setup import Setup
 from agents.learn.state import CHECKPOINTS, Progress, State, capture, load_latest, write_state
@@ -103,9 +103,9 @@ class _Run:
         self.parent = parent
         self.config = config
         self.folder = folder
-        self.learner = Learner(self.setup.groups, self.setup.state_size, self.setup.streams, config)
+        self.learner = make_learner(self.setup, config, folder)
         if parent is not None:
-            adopt(self.learner, self.setup, parent)
+            self.learner.adopt(parent)
         self.sampler = Sampler(self.setup, config)
         per_update = config.replications * config.segment * self.setup.agents
         self.steps_per_update = per_update
@@ -117,7 +117,7 @@ class _Run:
     def greedy_cost(self, weights: Weights) -> float:
         """Cost per period without exploration, on the fixed evaluation seeds."""
         seeds = evaluation_seeds(self.config.eval_seeds)
-        return float(evaluate(self.setup, weights.layers, seeds).mean())
+        return float(evaluate(self.setup, weights.layers, seeds, weights.grids).mean())
 
     def start(self, resume: bool) -> None:
         """Go on from the newest checkpoint, or start afresh in a folder without one.
@@ -147,7 +147,7 @@ class _Run:
         """One update: collect, learn, and now and then evaluate and save."""
         start = time.perf_counter()
         done = self.progress
-        segment = self.sampler.collect(self.learner.weights(), done.update)
+        segment = self.learner.collect(self.sampler, done.update)
         share = done.update / self.updates
         stats = self.learner.update(segment.batch, done.update, share)
         done.update += 1
@@ -183,6 +183,7 @@ class _Run:
             kl=stats.kl,
             clip_share=stats.clip_share,
             explained_variance=stats.explained_variance,
+            events=stats.events,
         )
 
 
@@ -191,12 +192,7 @@ def _write_bundle(run: _Run, scenario_name: str, scenario_digest: str) -> Path:
     world, config = run.setup.world, run.config
     action = world.model.agents.action
     groups = {group.group.name: group.group.agents for group in run.setup.groups}
-    arrays: dict[str, Array] = {}
-    best = run.progress.best
-    for name, layers, log_std in zip(groups, best.layers, best.log_std, strict=True):
-        arrays |= {**actor_arrays(name, layers), f"actor/{name}/log_std": log_std}
-    for index, (weight, bias) in enumerate(run.learner.critic.arrays()):
-        arrays |= {f"critic/{index}/weight": weight, f"critic/{index}/bias": bias}
+    arrays = {**_best_actors(run, tuple(groups)), **run.learner.judges()}
     manifest = BundleManifest(
         format=FORMAT,
         algorithm=config.algorithm,
@@ -216,3 +212,14 @@ def _write_bundle(run: _Run, scenario_name: str, scenario_digest: str) -> Path:
     )
     save_bundle(run.folder / BUNDLE, manifest, arrays)
     return run.folder / BUNDLE
+
+
+def _best_actors(run: _Run, groups: tuple[str, ...]) -> dict[str, Array]:
+    """The best actors by name, with their exploration, or with the grid that they choose from."""
+    best = run.progress.best
+    arrays: dict[str, Array] = {}
+    for name, layers in zip(groups, best.layers, strict=True):
+        arrays |= actor_arrays(name, layers)
+    for kind, of_groups in (("log_std", best.log_std), ("grid", best.grids)):
+        arrays |= {f"actor/{n}/{kind}": part for n, part in zip(groups, of_groups, strict=False)}
+    return arrays

@@ -1,0 +1,53 @@
+"""Parts of the training configuration that only some runs need."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from twin.scenario.quantities import Model
+
+Count = Annotated[int, Field(ge=1)]
+Positive = Annotated[float, Field(gt=0)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+
+
+class Replay(Model):
+    """Experience that VDN and IQL learn from again: memory-mapped files in the run folder."""
+
+    segments: Annotated[int, Field(ge=1, le=100_000)] = 64
+    """Newest segments to learn from; fewer where ``megabytes`` hold no more."""
+    megabytes: Annotated[int, Field(ge=1, le=1_000_000)] = 1_024
+    """Most disk the files take, the segments that a resumed run goes back to included."""
+    slow_after: Positive = 1.0
+    """Seconds that collection waits for the disk before the run says so."""
+    patience: Positive = 60.0
+    """Seconds that collection waits for the disk before the run stops with an error."""
+
+
+class ValueLearning(Model):
+    """What VDN and IQL need: choices instead of free actions, and values of them."""
+
+    choices: Annotated[int, Field(ge=2, le=101)] = 9
+    """Points of the grid over each action's range, both ends included."""
+    rate: Positive = 1e-3
+    """Adam's learning rate."""
+    epsilon: Fraction = 0.1
+    """Share of choices made at random at the start."""
+    final_epsilon: Fraction = 0.02
+    """The same from ``epsilon_until`` on."""
+    epsilon_until: Annotated[float, Field(gt=0, le=1)] = 0.5
+    """Share of the budget after which exploration falls no further."""
+    lam: Fraction = 0.9
+    """Lambda of Peng's Q(lambda): 0 is one step, 1 the whole segment."""
+    steps: Count = 16
+    """Gradient steps per update."""
+    sequences: Count = 16
+    """Sequences (one network through one segment) per gradient step."""
+    target_pull: Annotated[float, Field(gt=0, le=1)] = 0.02
+    """Share of the way that target networks move towards the learned ones per gradient step."""
+    prior: Annotated[float, Field(ge=0)] = 0.05
+    """Initial disadvantage of the choices farthest from the static policy, in standard deviations
+    of the return: training starts at the static policy."""
+    replay: Replay = Replay()

@@ -1,0 +1,68 @@
+"""Running statistics of returns, and how well values explain them."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agents.learn.batch import Array
+
+
+class ValueNormaliser:
+    """Running mean and standard deviation of the returns, one of each per reward stream."""
+
+    def __init__(self, streams: int, memory: float) -> None:
+        self.memory = memory
+        self.weight = 0.0
+        self.first: NDArray[np.float64] = np.zeros(streams)  # (stream,) running sum of means
+        self.second: NDArray[np.float64] = np.zeros(streams)  # (stream,) of mean squares
+
+    @property
+    def mean(self) -> NDArray[np.float64]:
+        """Mean of the returns, zero before the first update."""
+        return self.first / max(self.weight, 1e-12)
+
+    @property
+    def sd(self) -> NDArray[np.float64]:
+        """Standard deviation of the returns, one before the first update."""
+        if self.weight == 0.0:
+            return np.ones_like(self.first)
+        variance = self.second / self.weight - self.mean**2
+        return np.sqrt(np.maximum(variance, 1e-8 * (1.0 + self.mean**2)))
+
+    def update(self, returns: Array) -> None:
+        """Take in the returns of one segment: (..., stream)."""
+        flat = returns.reshape(-1, returns.shape[-1]).astype(np.float64)
+        fresh = 1.0 - self.memory
+        self.weight = self.memory * self.weight + fresh
+        self.first = self.memory * self.first + fresh * flat.mean(axis=0)
+        self.second = self.memory * self.second + fresh * (flat**2).mean(axis=0)
+
+    def normalised(self, values: Array) -> Array:
+        """Values in standard deviations from the mean."""
+        scaled: Array = ((values - self.mean) / self.sd).astype(np.float32)
+        return scaled
+
+    def restored(self, normalised: Array) -> Array:
+        """The inverse of ``normalised``."""
+        values: Array = (normalised * self.sd + self.mean).astype(np.float32)
+        return values
+
+    def state(self) -> dict[str, NDArray[np.float64]]:
+        """Copies of everything it is."""
+        return {
+            "first": self.first.copy(),
+            "second": self.second.copy(),
+            "weight": np.array([self.weight]),
+        }
+
+    def restore(self, state: dict[str, NDArray[np.float64]]) -> None:
+        """Put back what ``state`` gave."""
+        self.first, self.second = state["first"], state["second"]
+        self.weight = float(state["weight"][0])
+
+
+def explained_variance(values: Array, returns: Array) -> float:
+    """Share of the returns' variance that the values explain: 1 - Var(R - V) / Var(R)."""
+    total = float(np.var(returns))
+    return 1.0 - float(np.var(returns - values)) / total if total > 0 else 0.0

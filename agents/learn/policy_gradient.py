@@ -1,0 +1,248 @@
+"""Actors that learn by PPO's clipped objective; MAPPO, IPPO and HAPPO say which critic, what order.
+
+Clipped surrogate objective per agent, normalised values with a Huber loss, separate optimisers
+(Yu et al. 2022, "The Surprising Effectiveness of PPO in Cooperative Multi-Agent Games").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from agents.learn.batch import Array, Batch, Weights
+from agents.learn.config import TrainConfig
+from agents.learn.critics import Critic
+from agents.learn.gae import advantages
+from agents.learn.learner import UpdateStats
+from agents.learn.networks import Actor
+from agents.learn.normaliser import explained_variance
+from agents.learn.parent import Parent, copy_layers, copy_spread
+from agents.learn.rollout import Sampler, Segment
+from agents.learn.setup import Setup
+from agents.learn.tensors import (
+    Arrays,
+    descend,
+    make_adam,
+    restore_tensors,
+    set_rate,
+    tensor_arrays,
+)
+from twin.exogenous.streams import stream
+
+Step = tuple[float, float, float]
+"""Loss, approximate KL divergence and clipped share of one gradient step."""
+
+
+class PolicyGradient:
+    """Actors, critic and their optimisers."""
+
+    def __init__(self, setup: Setup, config: TrainConfig, critic: Critic) -> None:
+        self.config = config
+        self.device = torch.device(config.device)
+        self.critic = critic
+        self.names = [g.group.name for g in setup.groups]
+        self.used = [torch.from_numpy(g.used).to(self.device) for g in setup.groups]
+        self.actors = [Actor(g.group, g.start, config).to(self.device) for g in setup.groups]
+        judges = nn.ModuleList(critic.networks.values())
+        self.actor_adam = make_adam(nn.ModuleList(self.actors), config.actor_rate)
+        self.critic_adam = make_adam(judges, config.critic_rate)
+
+    def weights(self) -> Weights:
+        """Numpy copies of what the rollout needs."""
+        return Weights(
+            tuple(actor.mean.arrays() for actor in self.actors),
+            tuple(actor.log_std.detach().cpu().numpy().copy() for actor in self.actors),
+        )
+
+    def collect(self, sampler: Sampler, number: int) -> Segment:
+        """One segment with Gaussian exploration."""
+        return sampler.collect(self.weights(), number)
+
+    def update(self, batch: Batch, number: int, progress: float) -> UpdateStats:
+        """Learn from one segment; ``progress`` is the share of the budget that is used up.
+
+        Raises TrainingError when a loss is not a finite number.
+        """
+        self._set_rates(1.0 - progress * (1.0 - self.config.final_rate_share))
+        values, advantage, returns = self._targets(batch)
+        self.critic.renormalise(returns)
+        explained = explained_variance(values, returns)
+        data = self._data(batch, advantage, self.critic.normalised(returns))
+        order = stream(self.config.seed, f"minibatches/{number}")
+        value_loss = self._learn_values(data, order, number)
+        policy_loss, kl, clip_share = self._learn_policies(data, order, number)
+        entropy = self._entropy()
+        return UpdateStats(policy_loss, value_loss, entropy, kl, clip_share, explained)
+
+    def adopt(self, parent: Parent) -> None:
+        """Give the actors the parent's weights and exploration; the critic starts afresh."""
+        for name, actor in zip(self.names, self.actors, strict=True):
+            copy_layers(actor.mean, parent, name)
+            copy_spread(actor.log_std, parent, name)
+
+    def state(self) -> Arrays:
+        """Weights, optimisers and normalisers."""
+        arrays = tensor_arrays(self._modules(), self._adams())
+        for name, normaliser in self.critic.normalisers.items():
+            for key, value in normaliser.state().items():
+                arrays[f"normaliser/{name}/{key}"] = value
+        return arrays
+
+    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Put back what ``state`` gave."""
+        restore_tensors(dict(state), self._modules(), self._adams())
+        for name, normaliser in self.critic.normalisers.items():
+            keys = normaliser.state()
+            normaliser.restore({key: state[f"normaliser/{name}/{key}"] for key in keys})
+
+    def judges(self) -> dict[str, Array]:
+        """The critic's layers by name."""
+        named: dict[str, Array] = {}
+        for name, network in self.critic.networks.items():
+            place = f"critic/{name}/" if name else "critic/"
+            for index, (weight, bias) in enumerate(network.arrays()):
+                named |= {f"{place}{index}/weight": weight, f"{place}{index}/bias": bias}
+        return named
+
+    def _modules(self) -> dict[str, nn.Module]:
+        actors = {f"actor{i}": actor for i, actor in enumerate(self.actors)}
+        judges = {f"critic{name}": network for name, network in self.critic.networks.items()}
+        return {**actors, **judges}
+
+    def _adams(self) -> dict[str, torch.optim.Adam]:
+        return {"actor": self.actor_adam, "critic": self.critic_adam}
+
+    def _learn_values(self, data: Data, order: np.random.Generator, number: int) -> float:
+        """All gradient steps of the critic; the mean loss."""
+        losses = [
+            self._critic_step(data, rows, number)
+            for _ in range(self.config.critic_epochs)
+            for rows in self._minibatches(data, order)
+        ]
+        return float(np.mean(losses))
+
+    def _learn_policies(self, data: Data, order: np.random.Generator, number: int) -> Step:
+        """Gradient steps of all actors at once; mean figures."""
+        return mean_step(self._passes(data, order, number, range(len(self.actors))))
+
+    def _passes(
+        self,
+        data: Data,
+        order: np.random.Generator,
+        number: int,
+        groups: Sequence[int],
+        factor: Tensor | None = None,
+    ) -> list[Step]:
+        """Gradient steps of some groups until their policies have moved far enough."""
+        steps: list[Step] = []
+        for _ in range(self.config.epochs):
+            steps += [
+                self._actor_step(data, rows, number, groups, factor)
+                for rows in self._minibatches(data, order)
+            ]
+            if steps[-1][1] > self.config.kl_stop:
+                break
+        return steps
+
+    def _minibatches(self, data: Data, order: np.random.Generator) -> tuple[Tensor, ...]:
+        """Rows of one pass in random order, in equal parts."""
+        rows = torch.from_numpy(order.permutation(len(data.advantage))).to(self.device)
+        return rows.tensor_split(self.config.minibatches)
+
+    def _targets(self, batch: Batch) -> tuple[Array, Array, Array]:
+        """Values, advantages and returns in money: each (period, replication, column)."""
+        critic, config = self.critic, self.config
+        values = critic.values(critic.inputs(batch))
+        next_values = np.concatenate([values[1:], values[-1:]])
+        next_values[batch.cut] = critic.values(critic.cut_inputs(batch))
+        rewards = critic.rewards(batch)
+        advantage, returns = advantages(
+            rewards, values, next_values, batch.cut, config.gamma, config.lam
+        )
+        return values, advantage, returns
+
+    def _data(self, batch: Batch, advantage: Array, targets: Array) -> Data:
+        mean, sd = advantage.mean(axis=(0, 1)), advantage.std(axis=(0, 1))
+        scaled = (advantage - mean) / (sd + 1e-8)
+        groups = [
+            (self._rows(g.inputs), self._rows(g.actions), self._rows(g.log_probability))
+            for g in batch.groups
+        ]
+        seen = [self._rows(inputs) for inputs in self.critic.inputs(batch)]
+        return Data(groups, seen, self._rows(scaled), self._rows(targets))
+
+    def _rows(self, array: Array) -> Tensor:
+        """(period, replication, ...) to (period x replication, ...) on the device."""
+        return torch.from_numpy(array).flatten(0, 1).to(self.device)
+
+    def _actor_step(
+        self,
+        data: Data,
+        rows: Tensor,
+        number: int,
+        groups: Sequence[int],
+        factor: Tensor | None,
+    ) -> Step:
+        """One gradient step of the actors of some groups; ``factor`` (row,) weighs advantages."""
+        clip = self.config.clip_range
+        advantage = data.advantage[rows]
+        if factor is not None:
+            advantage = advantage * factor[rows, None]
+        log_ratios, gains = [], []
+        for g in groups:
+            log_ratio = self._log_ratio(data, g, rows)
+            ratio = torch.exp(log_ratio)
+            own = advantage[:, self.critic.columns[g]]
+            log_ratios.append(log_ratio.detach())
+            gains.append(torch.minimum(ratio * own, ratio.clamp(1 - clip, 1 + clip) * own))
+        loss = -torch.cat(gains, 1).mean()
+        descend(loss, self.actor_adam, self.config.gradient_norm, "policy loss", number)
+        log_ratio = torch.cat(log_ratios, 1)
+        ratio = torch.exp(log_ratio)
+        kl = (ratio - 1 - log_ratio).mean()
+        clipped = ((ratio - 1).abs() > clip).float().mean()
+        return loss.item(), kl.item(), clipped.item()
+
+    def _log_ratio(self, data: Data, g: int, rows: Tensor | slice) -> Tensor:
+        """How much likelier each agent's action has become, in logs: (row, agent)."""
+        inputs, actions, old = data.groups[g]
+        new = self.actors[g].log_probability(inputs[rows], actions[rows], self.used[g])
+        return new - old[rows]
+
+    def _critic_step(self, data: Data, rows: Tensor, number: int) -> float:
+        """One gradient step of the critic."""
+        values = self.critic.normalised_values([seen[rows] for seen in data.seen])
+        loss = nn.functional.huber_loss(values, data.targets[rows], delta=self.config.huber)
+        descend(loss, self.critic_adam, self.config.gradient_norm, "value loss", number)
+        return loss.item()
+
+    def _set_rates(self, share: float) -> None:
+        set_rate(self.actor_adam, self.config.actor_rate * share)
+        set_rate(self.critic_adam, self.config.critic_rate * share)
+
+    def _entropy(self) -> float:
+        pairs = zip(self.actors, self.used, strict=True)
+        with torch.no_grad():
+            return float(np.mean([a.entropy(used).item() for a, used in pairs]))
+
+
+@dataclass(frozen=True)
+class Data:
+    """A batch as rows of tensors: row = one period of one replication."""
+
+    groups: list[tuple[Tensor, Tensor, Tensor]]  # inputs, actions, log probability
+    seen: list[Tensor]  # what the critic's networks see
+    advantage: Tensor  # (row, column) normalised
+    targets: Tensor  # (row, column) normalised returns
+
+
+def mean_step(steps: Sequence[Step]) -> Step:
+    """Mean figures of some gradient steps."""
+    loss, kl, clipped = np.mean(steps, axis=0).tolist()
+    return loss, kl, clipped

@@ -1,0 +1,173 @@
+"""The replay: the newest segments in memory-mapped files of bounded size, resumed exactly.
+
+A segment lies in slot ``number % slots``. There are more slots than segments to learn from, by as
+many as may be collected between the checkpoint that a run resumes from and its end: a resumed run
+finds what the checkpoint's run saw, not what was written over it later.
+
+    inputs_<g>     (slot, replication, step + cut, agent, in)   what agents saw; cuts come last
+    choices_<g>    (slot, replication, step, agent, action)     index of the choice
+    rewards        (slot, replication, step, stream)            money
+    following      (slot, step)                                 place of the next state's inputs
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agents.learn.batch import Array, Batch
+from agents.learn.config import TrainConfig
+from agents.learn.setup import Setup
+from agents.learn.storage import Disk, Storage, mapped, wait_for
+from twin.errors import TrainingError
+
+FOLDER = "replay"
+FEWEST = 2
+Shapes = dict[str, tuple[tuple[int, ...], Any]]
+
+
+@dataclass(frozen=True)
+class Sequences:
+    """Networks followed through one segment each."""
+
+    inputs: list[Array]  # per group: (sequence, step + cut, agent, in)
+    choices: list[NDArray[np.int64]]  # per group: (sequence, step, agent, action)
+    rewards: Array  # (sequence, step, stream)
+    following: NDArray[np.int64]  # (sequence, step) place of the next state among the inputs
+
+
+class Replay:
+    """Segments by number, the oldest forgotten."""
+
+    def __init__(
+        self, setup: Setup, config: TrainConfig, folder: Path, storage: Storage | None = None
+    ) -> None:
+        self.config = config.value_learning.replay
+        self.replications = config.replications
+        self.folder = folder / FOLDER
+        self.storage = storage or Disk()
+        self.cuts = config.segment // setup.world.periods + 2
+        shapes = _record(setup, config, self.cuts)
+        spare = config.keep_checkpoints * config.checkpoint_every
+        self.window = self._window(shapes, spare)
+        self.slots = self.window + spare
+        self.fields = {
+            name: mapped(self.folder, name, (self.slots, *shape), dtype, self.storage)
+            for name, (shape, dtype) in shapes.items()
+        }
+        self.groups = len(setup.groups)
+        self.digests: dict[int, int] = {}  # segment -> CRC-32 of its record
+
+    def append(self, number: int, batch: Batch) -> float:
+        """Write segment ``number`` through; the seconds that collection had to wait for the disk.
+
+        Raises TrainingError where the disk is full or too slow.
+        """
+        record = self._of(batch)
+        slot = number % self.slots
+
+        def write() -> None:
+            for name, values in record.items():
+                self.storage.write(self.fields[name][slot], values)
+                self.fields[name].flush()
+
+        seconds = wait_for(write, self.config.patience, self.folder)
+        self.digests[number] = _crc(record)
+        self.digests = {n: crc for n, crc in self.digests.items() if n > number - self.window}
+        return seconds
+
+    def sample(self, count: int, rng: np.random.Generator) -> Sequences:
+        """Sequences drawn with equal chances from the newest segments."""
+        numbers = np.array(sorted(self.digests))
+        slots = numbers[rng.integers(len(numbers), size=count)] % self.slots
+        chosen = slots, rng.integers(self.replications, size=count)
+        fields = self.fields
+        return Sequences(
+            [np.array(fields[f"inputs_{g}"][chosen]) for g in range(self.groups)],
+            [fields[f"choices_{g}"][chosen].astype(np.int64) for g in range(self.groups)],
+            np.array(fields["rewards"][chosen]),
+            fields["following"][slots].astype(np.int64),
+        )
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """What a checkpoint says of the replay: which segments, and their digests."""
+        numbers = sorted(self.digests)
+        return {
+            "numbers": np.array(numbers, dtype=np.int64),
+            "digests": np.array([self.digests[n] for n in numbers], dtype=np.int64),
+        }
+
+    def restore(self, state: dict[str, NDArray[Any]]) -> None:
+        """Go back to a checkpoint; raises TrainingError where a segment is not what it was."""
+        pairs = zip(state["numbers"].tolist(), state["digests"].tolist(), strict=True)
+        self.digests = dict(pairs)
+        for number, expected in self.digests.items():
+            slot = number % self.slots
+            found = _crc({name: field[slot] for name, field in self.fields.items()})
+            if found != expected:
+                raise TrainingError(
+                    "the replay is damaged",
+                    f"{self.folder}, segment {number}",
+                    f"{found:08x}",
+                    f"{expected:08x}",
+                    "Restore the run folder as it was, or start a new run.",
+                )
+
+    def _window(self, shapes: Shapes, spare: int) -> int:
+        size = sum(int(np.prod(s)) * np.dtype(dtype).itemsize for s, dtype in shapes.values())
+        fits = int(self.config.megabytes * 1e6 / size) - spare
+        if fits < FEWEST:
+            raise TrainingError(
+                "the replay does not fit into its bound",
+                "value_learning.replay.megabytes",
+                f"{self.config.megabytes} MB",
+                f"at least {(spare + FEWEST) * size / 1e6:.0f} MB",
+                "Raise it, or lower replications, segment or checkpoint_every.",
+            )
+        return min(self.config.segments, fits)
+
+    def _of(self, batch: Batch) -> dict[str, NDArray[Any]]:
+        """One segment as it is written, replications first."""
+        record: dict[str, NDArray[Any]] = {}
+        for g, group in enumerate(batch.groups):
+            missing = self.cuts - len(group.cut_inputs)
+            padding = np.zeros((missing, *group.cut_inputs.shape[1:]), dtype=np.float32)
+            inputs = np.concatenate([group.inputs, group.cut_inputs, padding])
+            record[f"inputs_{g}"] = _replications_first(inputs)
+            record[f"choices_{g}"] = _replications_first(group.actions.astype(np.int8))
+        record["rewards"] = _replications_first(batch.rewards)
+        steps = len(batch.cut)
+        following = np.arange(1, steps + 1, dtype=np.int32)
+        following[batch.cut] = steps + np.arange(batch.cut.sum())
+        record["following"] = following
+        return record
+
+
+def _record(setup: Setup, config: TrainConfig, cuts: int) -> Shapes:
+    """Shape and type of each field of one segment."""
+    b, t = config.replications, config.segment
+    shapes: Shapes = {
+        "rewards": ((b, t, setup.streams), np.float32),
+        "following": ((t,), np.int32),
+    }
+    for g, group in enumerate(setup.groups):
+        agents, actions = group.used.shape
+        shapes[f"inputs_{g}"] = ((b, t + cuts, agents, group.group.input_size), np.float32)
+        shapes[f"choices_{g}"] = ((b, t, agents, actions), np.int8)
+    return shapes
+
+
+def _replications_first(values: NDArray[Any]) -> NDArray[Any]:
+    return np.ascontiguousarray(values.swapaxes(0, 1))
+
+
+def _crc(record: dict[str, NDArray[Any]]) -> int:
+    found = 0
+    for _, values in sorted(record.items()):
+        found = zlib.crc32(np.ascontiguousarray(values).tobytes(), found)
+    return found
