@@ -186,6 +186,9 @@ def _spelled(
 class FleetPolicy(CodecPolicy):
     """A trained fleet: the mean action of each agent's actor, each agent on its own column."""
 
+    takes_columns = True
+    """``act`` also takes observations of many replications at once, as trailing columns."""
+
     def __init__(
         self,
         name: str,
@@ -203,11 +206,12 @@ class FleetPolicy(CodecPolicy):
         }
 
     def choose(self, agent: str, inputs: NDArray[np.float32]) -> NDArray[np.float64]:
-        """The mean action of one agent."""
+        """The mean action of one agent: (action, ...) for inputs (observation, ...)."""
         group, layers = self._actors[agent]
-        column = group.network_input(agent, inputs)[:, None]
+        columns = group.network_input(agent, inputs).reshape(group.input_size, -1)
         size = self.codecs[agent].action_size
-        return forward(layers, column)[:size, 0].astype(np.float64)
+        mean = forward(layers, columns)[:size].astype(np.float64)
+        return mean.reshape(size, *inputs.shape[1:])
 
 
 def _group(name: str, agents: tuple[str, ...], found: Mapping[str, Codec]) -> Group:
