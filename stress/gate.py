@@ -9,14 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from agents.credit.record import Audit
 from stress.evidence import gather
+from stress.gate_credit import judge_work_share
 from stress.gate_criteria import (
     judge_baseline,
     judge_champion,
     judge_provenance,
     judge_safety,
     judge_tail,
-    judge_work_share,
 )
 from stress.gate_model import GateModel, gate_digest, load_gate
 from stress.gate_resilience import judge_control, judge_malformed, judge_resilience
@@ -39,6 +40,7 @@ def judge(
     *,
     gate_file: str = "",
     credit: Mapping[str, Interval] | None = None,
+    audit: Audit | None = None,
     champion: str = "",
     baseline_name: str = "the tuned static policy",
     currency: str = "",
@@ -47,12 +49,13 @@ def judge(
 
     ``gate_hash`` is the digest taken before training; ``credit`` holds per agent the cost per
     period with the agent replaced by the static policy less the fleet's (positive: it helps);
-    ``champion`` is the version of the reigning model, whose cases have the policy ``champion``.
+    ``audit`` adds the agents' Shapley values, which then decide G9; ``champion`` is the version of
+    the reigning model, whose cases have the policy ``champion``.
 
     Raises UsageError when two different results claim to be the same case.
     """
     bench = Bench(
-        gate, gate_hash, gather(cases), provenance, credit, champion, baseline_name, currency
+        gate, gate_hash, gather(cases), provenance, credit, audit, champion, baseline_name, currency
     )
     findings = _findings(bench)
     return Verdict(

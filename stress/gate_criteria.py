@@ -1,4 +1,4 @@
-"""G0 to G4 and G9: provenance, safety, cost, tail and work share."""
+"""G0 to G4: provenance, safety, cost and tail."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from stress.gate_model import (
     ProvenanceRule,
     SafetyRule,
     TailRule,
-    WorkShareRule,
     gate_digest,
 )
 from stress.judging import Bench, Finding, Line, below, more_pairs
@@ -214,39 +213,3 @@ def too_few(line: Line, groups: tuple[Pairs, ...], bench: Bench) -> Finding:
     n = smallest(groups)
     sentence = f"Only {counted(n, 'paired seed')}: the gate asks for {bench.gate.minimum_pairs:,}."
     return line.says("INCONCLUSIVE", sentence, f"{n:,} pairs")
-
-
-def judge_work_share(rule: WorkShareRule, bench: Bench) -> Finding:
-    """G9: no agent whose removal makes the fleet cheaper beyond noise.
-
-    A leave-one-out screen: it can blame the neighbour of a broken agent, and an agent without a
-    measurable contribution passes; Shapley shares tell those apart.
-    """
-    line = Line("G9", "Every agent pulls its weight", "Agents that do harm")
-    if not bench.credit:
-        return line.says("INCONCLUSIVE", "No agent's contribution was measured.", "not measured")
-    base = np.concatenate([group.baseline for group in bench.evidence.nominal_pairs(BASELINE)])
-    tolerated = rule.max_harm * abs(float(base.mean())) if base.size else 0.0
-    harmful = {name: c for name, c in bench.credit.items() if c.high < -tolerated}
-    if harmful:
-        return line.says("FAIL", _harm(harmful, bench), listed(sorted(harmful)))
-    idle = sorted(name for name, c in bench.credit.items() if c.low <= 0)
-    sentence = f"Without any one of its {counted(len(bench.credit), 'agent')} the fleet does worse"
-    if idle:
-        proven = f"{len(bench.credit) - len(idle)} of {len(bench.credit)}"
-        sentence = (
-            f"Agents that save money beyond doubt: {proven}; none does harm beyond doubt; "
-            f"no measurable contribution: {listed(idle)}"
-        )
-    return line.says("PASS", f"{sentence}.", f"0 of {len(bench.credit)}")
-
-
-def _harm(harmful: dict[str, Interval], bench: Bench) -> str:
-    name = min(harmful, key=lambda agent: harmful[agent].value)
-    credit = harmful[name]
-    interval = f"{amount(-credit.high)} to {amount(-credit.low)}"
-    others = f" ({counted(len(harmful), 'agent')} in all)" if len(harmful) > 1 else ""
-    return (
-        f"Replacing agent {name} by the static policy saves {bench.money(amount(-credit.value))} "
-        f"(95 % interval {interval}, {counted(credit.n, 'paired seed')}): it does harm{others}."
-    )

@@ -92,10 +92,16 @@ class MalformedRule(Model):
 
 
 class WorkShareRule(Model):
-    """G9: no agent makes the fleet worse."""
+    """G9: every agent pulls its weight, by its Shapley value where that was measured."""
 
     max_harm: Share
     """Harm that is tolerated, as a share of the baseline's cost."""
+    max_idle: Share | None = None
+    """An agent is lazy that adds at most this share of the fleet's saving, beyond doubt; lazy
+    agents pass where this is left out."""
+    max_share: Share | None = None
+    """No agent may add more than this share of the fleet's saving, beyond doubt; no limit where
+    this is left out."""
 
 
 class Criteria(Model):

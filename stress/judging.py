@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from agents.credit.record import Audit
 from stress.evidence import BASELINE, CHAMPION, Evidence
 from stress.gate_model import GateModel
 from stress.results import Criterion, Figure, Status
@@ -38,6 +39,8 @@ class Bench:
     provenance: Provenance
     credit: Mapping[str, Interval] | None = None
     """By agent: cost per period with the agent replaced by the static policy, less the fleet's."""
+    audit: Audit | None = None
+    """The same by Shapley values, where they were measured."""
     champion: str = ""
     """Version of the reigning model; empty where there is none."""
     baseline_name: str = "the tuned static policy"

@@ -1,19 +1,22 @@
 """From a trained fleet to a verdict, stage by stage; each stage reads and writes the run folder.
 
 stress_stage    cases.parquet, campaign.json     the campaign
-judge_stage     verdict.json, manifest.json, playback.json
+judge_stage     verdict.json, manifest.json, playback.json, audit.json
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import numpy as np
 from rich.progress import Progress
 
 from agents.checkpoint.bundle import load_policy, read_bundle_hash
-from agents.credit.leave_one_out import leave_one_out
+from agents.credit.audit import LAZY_SHARE, audit
+from agents.credit.estimate import Estimate
+from agents.credit.record import Audit, write_audit
+from agents.credit.replay import Game
+from agents.credit.shapley import seeds_within
 from agents.gateway.episode import run_through_tools
 from agents.trace import write_traces
 from stress.campaign import Campaign, CampaignReport, run_campaign
@@ -23,20 +26,25 @@ from stress.gate import Provenance, gate_digest, judge
 from stress.playback import play_back
 from stress.results import CaseResult, Contender, Manifest, Verdict
 from stress.run_case import ScenarioRef, policy_of, rule_text
-from stress.statistics import Interval, mean_interval
+from stress.statistics import Interval
 from stress.store import TABLE, read_table
 from stress.trial import (
     Trial,
     sealed_artifact,
     suite_digest,
 )
-from twin.env.agents import agent_specs
 from twin.env.policy import Policy
 from twin.env.rules import OrderingRule
 from twin.errors import NothingSelectedError
 from twin.exogenous.path import draw_path
 from twin.progress import stage
 
+AUDIT_EPISODES = 4_000
+"""Budget of the Shapley audit where episodes run side by side: seconds on most networks."""
+SLOW_AUDIT_EPISODES = 320
+"""Budget where they run one by one, as those of a fleet with a memory."""
+AUDIT_SEEDS = 8
+"""A Shapley audit on fewer seeds says too little: leave-one-out is a better use of the time."""
 SCREEN_SEEDS = 16
 """Seeds of the leave-one-out screen; the first of the nominal ones."""
 CONTENDER_NAMES = {
@@ -94,7 +102,8 @@ def judge_stage(trial: Trial, display: Progress) -> Verdict:
             line,
         )
     with stage(display, "credit") as line:
-        credit = _screen(trial, fleet, line)
+        credit = _audited(trial, fleet, line)
+        write_audit(trial.folder.path, credit)
     with stage(display, "judge"):
         verdict = _judge(trial, cases, credit)
         trial.folder.write_json("verdict.json", verdict.model_dump_json(indent=2))
@@ -140,21 +149,25 @@ def _strongest(contenders: Sequence[Contender]) -> str:
     return min(others, key=lambda c: c.cost).name if others else ""
 
 
-def _screen(trial: Trial, fleet: Policy, line: object) -> dict[str, Interval]:
-    assert callable(line)
-    names = [spec.name for spec in agent_specs(trial.world)]
-    seeds = trial.nominal_seeds()[:SCREEN_SEEDS]
-    found = leave_one_out(trial.world, fleet, trial.static, names, seeds, trial.jobs, line)
-    return {name: _interval(values) for name, values in found.items()}
+def _audited(trial: Trial, fleet: Policy, line: Callable[[float], None]) -> Audit:
+    """Shapley values on as many nominal seeds as the budget allows, or else leave-one-out."""
+    game = Game(trial.world, fleet, trial.static)
+    budget = AUDIT_EPISODES if game.side_by_side else SLOW_AUDIT_EPISODES
+    most = max(len(trial.nominal_seeds()), 2)
+    count = seeds_within(len(game.agents), budget, most)
+    screen = count < min(AUDIT_SEEDS, most)
+    first = trial.terms.suite.first_seed
+    seeds = range(first, first + (min(SCREEN_SEEDS, most) if screen else count))
+    rule = trial.terms.gate.criteria.work_share
+    share = LAZY_SHARE if rule is None or rule.max_idle is None else rule.max_idle
+    return audit(game, seeds, share, screen, line)
 
 
-def _interval(values: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> Interval:
-    if len(values) < 2:
-        return Interval(float(values[0]), -np.inf, np.inf, 1)
-    return mean_interval(values)
+def _interval(found: Estimate, seeds: int) -> Interval:
+    return Interval(found.value, found.low, found.high, seeds)
 
 
-def _judge(trial: Trial, cases: Sequence[CaseResult], credit: dict[str, Interval]) -> Verdict:
+def _judge(trial: Trial, cases: Sequence[CaseResult], credit: Audit) -> Verdict:
     recorded = dict(trial.folder.record.settings)
     found = {
         "gate": gate_digest(trial.terms.gate),
@@ -171,7 +184,8 @@ def _judge(trial: Trial, cases: Sequence[CaseResult], credit: dict[str, Interval
         cases,
         Provenance(expected, found),
         gate_file=trial.terms.gate_file,
-        credit=credit,
+        credit={row.agent: _interval(row.leave_one_out, credit.seeds) for row in credit.agents},
+        audit=credit,
         champion=trial.champion.version if trial.champion else "",
         baseline_name="the tuned static base-stock",
         currency=trial.scenario.model.currency,

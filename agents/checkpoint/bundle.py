@@ -186,6 +186,9 @@ def _spelled(
 class FleetPolicy(CodecPolicy):
     """A trained fleet: what each agent's actor does without exploration, on its own column."""
 
+    takes_columns = True
+    """``act`` also takes observations of many replications at once, as trailing columns."""
+
     def __init__(
         self,
         name: str,
@@ -207,11 +210,12 @@ class FleetPolicy(CodecPolicy):
         }
 
     def choose(self, agent: str, inputs: NDArray[np.float32]) -> NDArray[np.float64]:
-        """The action of one agent without exploration."""
+        """An agent's action without exploration: (action, ...) for inputs (observation, ...)."""
         group, layers, grid = self._actors[agent]
-        column = group.network_input(agent, inputs)[:, None]
+        columns = group.network_input(agent, inputs).reshape(group.input_size, -1)
         size = self.codecs[agent].action_size
-        return greedy(layers, column, grid).ravel()[:size].astype(np.float64)
+        found = greedy(layers, columns, grid).reshape(-1, columns.shape[1])[:size]
+        return found.astype(np.float64).reshape(size, *inputs.shape[1:])
 
 
 def _own_grid(arrays: Arrays, group: str, index: int) -> NDArray[np.float32] | None:

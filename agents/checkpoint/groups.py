@@ -34,8 +34,8 @@ class Group:
         return self.observation_size + len(self.agents)
 
     def network_input(self, agent: str, observation: Inputs) -> Inputs:
-        """Input of one agent from its scaled observation (its own size,)."""
-        row = np.zeros(self.input_size, dtype=np.float32)
+        """Input of one agent from its scaled observation (its own size, ...)."""
+        row = np.zeros((self.input_size, *observation.shape[1:]), dtype=np.float32)
         row[: len(observation)] = observation
         row[self.observation_size + self.agents.index(agent)] = 1.0
         return row

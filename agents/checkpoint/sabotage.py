@@ -54,6 +54,7 @@ class MutedPolicy:
 
     def __init__(self, policy: Policy, agent: str) -> None:
         self.name = f"{policy.name} muted:{agent}"
+        self.takes_columns = bool(getattr(policy, "takes_columns", False))
         self._policy = policy
         self._agent = agent
 

@@ -40,9 +40,13 @@ class Policy(Protocol):
 class RulePolicy:
     """An ordering rule as a Policy: each node by its own observation, vehicles as needed."""
 
+    takes_columns = True
+    """``act`` also takes observations of many replications at once, as trailing columns."""
+
     def __init__(self, world: World, rule: OrderingRule, name: str = "") -> None:
         self.name = name or rule.kind
         self.rule = rule
+        self._for_columns = rule.for_columns()
         self._codecs: dict[str, Codec] = {c.spec.name: c for c in codecs(world)}
 
     def reset(self, seed: int) -> None:
@@ -55,10 +59,11 @@ class RulePolicy:
     def _wish(self, codec: Codec, observation: Floats) -> Floats:
         spec = codec.spec
         if spec.role == "dispatch":
-            lanes = len(spec.lanes)
-            return np.concatenate([np.full(lanes, codec.vehicles), np.zeros(lanes)])
-        t = round(float(spec.period(observation)))
-        quantity = self.rule.orders(spec.position(observation), t, spec.index)
+            shape = (len(spec.lanes), *observation.shape[1:])
+            return np.concatenate([np.full(shape, codec.vehicles), np.zeros(shape)])
+        t = round(float(np.ravel(spec.period(observation))[0]))
+        rule = self.rule if observation.ndim == 1 else self._for_columns
+        quantity = rule.orders(spec.position(observation), t, spec.index)
         wish: Floats = codec.split(quantity)
         return wish
 

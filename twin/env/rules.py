@@ -6,7 +6,7 @@ single node behind the tool boundary, the event engine, and thousands of replica
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -41,6 +41,11 @@ class OrderingRule:
         if self.kind == "s_s":
             return xp.where(position <= self.reorder[0][node], gap, 0 * gap)
         return gap
+
+    def for_columns(self) -> OrderingRule:
+        """The same rule for positions with a trailing axis of replications."""
+        reorder = None if self.reorder is None else self.reorder[..., None]
+        return replace(self, level=self.level[..., None], reorder=reorder)
 
 
 def default_rule(world: World) -> OrderingRule:

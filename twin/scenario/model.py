@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StrictBool
 
 from twin.scenario.disruption import Disruption
-from twin.scenario.quantities import Amount, Model, Name, PositiveAmount, PositiveDays
+from twin.scenario.quantities import Model, Name, PositiveAmount, PositiveDays
 from twin.scenario.sites import Node, Product
 from twin.scenario.tools import Tools
 from twin.scenario.transport import Fleet, Lane
