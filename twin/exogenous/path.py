@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from twin.errors import UsageError
 from twin.exogenous.demand import draw_demand
 from twin.exogenous.lead_time import draw_times
-from twin.exogenous.streams import stream
+from twin.exogenous.streams import Streams, stream
 from twin.network.world import World
 
 Floats = NDArray[np.float64]
@@ -38,8 +38,9 @@ def draw_path(world: World, seed: int) -> SamplePath:
     nodes, lanes, products, fleets = world.shape
     periods = world.periods
     demand = np.zeros((periods, nodes, products))
+    streams = Streams(seed)
     for i, k, spec in world.demand_specs:
-        rng = stream(seed, f"demand/{world.nodes[i]}/{world.products[k]}")
+        rng = streams.named(f"demand/{world.nodes[i]}/{world.products[k]}")
         demand[:, i, k] = draw_demand(spec, periods, world.period_d, rng)
     lead_time = np.zeros((periods, lanes))
     for j, times in enumerate(world.lead_time):
