@@ -1,5 +1,6 @@
 """KPIs on cases small enough to work out by hand."""
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -260,6 +261,22 @@ def test_laws_of_kpis_hold_on_random_networks(data):
     for lines in (customer_lines(ledger), lane_lines(ledger)):
         taken = lines.mean_periods_taken()
         assert taken is None or taken >= 0
+
+
+@settings(max_examples=30, derandomize=True, deadline=None, database=None)
+@given(st.data())
+def test_a_line_is_delivered_when_the_deliveries_reach_the_orders_up_to_it(data):
+    world = data.draw(worlds())
+    ledger = run_rule(world, draw_path(world, data.draw(seeds())), default_rule(world))
+    delivered = lane_lines(ledger).delivered
+    cancelled = np.where(world.drops[world.source][None, :, None], ledger.unfilled, 0.0)
+    queue, received = np.cumsum(ledger.ordered - cancelled, 0), np.cumsum(ledger.received, 0)
+    for t, lane, product in np.argwhere(delivered >= 0):
+        done, asked = delivered[t, lane, product], queue[t, lane, product]
+        if not world.order_lag[lane]:
+            assert received[done, lane, product] >= asked * (1 - 1e-9) - 1e-9
+            assert done == t or received[done - 1, lane, product] < asked
+    assert customer_lines(ledger) is customer_lines(ledger)
 
 
 def test_load_factor_counts_trips_and_half_of_all_legs_are_empty():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, fields
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,6 +89,11 @@ class PeriodLedger:
             raise AttributeError(name)
         value: Floats = getattr(self.quantities, name)
         return value
+
+    @cached_property
+    def worked_out(self) -> dict[str, Any]:
+        """What readers of this ledger have worked out and others may want, by name."""
+        return {}
 
     @cached_property
     def accounts(self) -> Accounts:

@@ -24,7 +24,10 @@ Floats = NDArray[np.float64]
 
 def observations(world: World, view: View, specs: tuple[AgentSpec, ...]) -> dict[str, Floats]:
     """Natural observations of all agents with direct access: every age is zero."""
-    vector = global_vector(world, view)
+    return _observed(specs, global_vector(world, view))
+
+
+def _observed(specs: tuple[AgentSpec, ...], vector: Floats) -> dict[str, Floats]:
     return {spec.name: observation(spec, vector) for spec in specs}
 
 
@@ -51,8 +54,10 @@ def run_policy(
     specs = agent_specs(world)
     engine = EventEngine(world, path)
     policy.reset(path.seed)
+    vector = None
     while engine.advance():
-        wishes: Mapping[str, Floats] = policy.act(observations(world, engine, specs))
+        vector = global_vector(world, engine, before=vector)
+        wishes: Mapping[str, Floats] = policy.act(_observed(specs, vector))
         base = static_decision(world, engine, rule)
         engine.decide(merge_wishes(world, base, specs, dict(wishes)))
     ledger = engine.ledger

@@ -108,7 +108,7 @@ class Layout:
             start += math.prod(shape)
         return found
 
-    @property
+    @cached_property
     def size(self) -> int:
         """Length of the global vector."""
         return sum(math.prod(shape) for _, shape in self.shapes)
@@ -120,33 +120,48 @@ class Layout:
         return np.arange(start, start + math.prod(shape)).reshape(shape)
 
 
-def global_vector(world: World, view: View, xp: Any = np) -> Any:
-    """The global vector of the view's current epoch: (size, ...)."""
+def global_vector(world: World, view: View, xp: Any = np, before: Any = None) -> Any:
+    """The global vector of the view's current epoch: (size, ...).
+
+    ``before`` is the vector of the epoch before, if there is one: what has passed is then moved
+    along instead of read again.
+    """
     trailing = tuple(view.on_hand.shape[2:])
-    t = view.t
 
     def flat(x: Any) -> Any:
         return x.reshape(-1, *trailing)
 
-    past = [
-        view.shipped_row(s) if s >= 0 else 0 * view.transit
-        for s in range(t - 1, t - 1 - world.history, -1)
-    ]
-    latest = t if world.convention.demand_known_when_ordering else t - 1
-    requests = [_requests(world, view, latest - j, t - 1 - j, xp) for j in range(RECENT)]
     blocks = [view.on_hand, view.owed(), view.under_way + view.book, view.transit]
-    parts = [flat(block) for block in (*blocks, *past, *requests)]
-    parts += [view.idle, *(_returning(world, view, xp))]
-    clock = np.zeros(1 + WEEKDAYS)
-    clock[0] = t
-    clock[1 + int(t * world.period_d + 1e-9) % WEEKDAYS] = 1.0
-    parts.append(_like(clock, view.on_hand, xp))
+    parts = [flat(block) for block in blocks]
+    for row, count in ((_shipped, world.history), (_requested, RECENT)):
+        if before is None:
+            parts += [flat(row(world, view, age, xp)) for age in range(count)]
+        else:
+            start = sum(len(part) for part in parts)
+            latest = flat(row(world, view, 0, xp))
+            parts += [latest, before[start : start + (count - 1) * len(latest)]]
+    parts += [view.idle, *_returning(world, view, xp), _clock(world, view, xp)]
     return xp.concatenate(parts, 0)
+
+
+def _clock(world: World, view: View, xp: Any) -> Any:
+    clock = np.zeros(1 + WEEKDAYS)
+    clock[0] = view.t
+    clock[1 + int(view.t * world.period_d + 1e-9) % WEEKDAYS] = 1.0
+    return _like(clock, view.on_hand, xp)
+
+
+def _shipped(world: World, view: View, age: int, xp: Any) -> Any:
+    """Shipments of the period before, or ``age`` periods earlier; none before the start."""
+    s = view.t - 1 - age
+    return view.shipped_row(s) if s >= 0 else 0 * view.transit
 
 
 def _like(values: NDArray[np.float64], like: Any, xp: Any) -> Any:
     """Numpy values as an array of ``like``'s kind, with its trailing axes."""
     trailing = tuple(like.shape[2:])
+    if xp is np and not trailing:
+        return values
     if xp is np:
         column = values.astype(like.dtype)
     else:
@@ -156,8 +171,13 @@ def _like(values: NDArray[np.float64], like: Any, xp: Any) -> Any:
     )
 
 
-def _requests(world: World, view: View, customers_t: int, orders_t: int, xp: Any) -> Any:
-    """What was asked of each node in a past period; before the start, its long-run throughput."""
+def _requested(world: World, view: View, age: int, xp: Any) -> Any:
+    """What was asked of each node last, or ``age`` periods earlier.
+
+    Before the start it was asked for its long-run throughput.
+    """
+    orders_t = view.t - 1 - age
+    customers_t = orders_t + world.convention.demand_known_when_ordering
     if customers_t < 0 or orders_t < 0:
         return _like(world.throughput, view.on_hand, xp) + 0 * view.on_hand
     return view.demand_row(customers_t) + view.request_row(orders_t)
@@ -165,6 +185,8 @@ def _requests(world: World, view: View, customers_t: int, orders_t: int, xp: Any
 
 def _returning(world: World, view: View, xp: Any) -> list[Any]:
     """(fleet, RETURNING) flattened fleet by fleet."""
+    if not world.fleets:
+        return []
     rows = [view.returning_row(view.t + 1 + j) for j in range(RETURNING)]
     stacked = xp.stack(rows, 1)
     return [stacked.reshape(-1, *stacked.shape[2:])]

@@ -9,12 +9,14 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 from pettingzoo import ParallelEnv
 
+from twin.engine.decision import Decision
 from twin.engine.event import EventEngine
-from twin.engine.ledger import agent_rewards, period_profit
-from twin.env.act import codecs, merge_wishes
-from twin.env.episode import observation, static_decision
+from twin.env.act import codecs
+from twin.env.episode import static_decision
+from twin.env.joint import JointDecision, JointObservations
 from twin.env.observe import Layout, global_vector, observation_scale
 from twin.env.picture import draw_stock
+from twin.env.rewards import PeriodRewards
 from twin.env.rules import OrderingRule, default_rule
 from twin.errors import UsageError
 from twin.exogenous.path import draw_path
@@ -70,7 +72,9 @@ class TwinParallelEnv(ParallelEnv):  # type: ignore[misc]  # PettingZoo ships no
         self.rule = rule or default_rule(world)
         levels = self.rule.level[0] if self.rule.kind == "base_stock" else None
         self._codecs = {codec.spec.name: codec for codec in codecs(world, levels)}
-        self._specs = tuple(codec.spec for codec in self._codecs.values())
+        self._see = JointObservations(self._codecs)
+        self._decide = JointDecision(world, self._codecs)
+        self._reward = PeriodRewards(world)
         self._scale = observation_scale(world)
         self.possible_agents = list(self._codecs)
         self.agents: list[str] = []
@@ -103,8 +107,9 @@ class TwinParallelEnv(ParallelEnv):  # type: ignore[misc]  # PettingZoo ships no
         self._next_seed = seed + 1
         self._engine = EventEngine(self.world, draw_path(self.world, seed))
         self._engine.advance()
+        self._vector = global_vector(self.world, self._engine)
         self.agents = self.possible_agents[:]
-        return self._observe(), {name: {} for name in self.agents}
+        return self._see(self._vector), {name: {} for name in self.agents}
 
     def step(
         self, actions: dict[str, Any]
@@ -117,26 +122,19 @@ class TwinParallelEnv(ParallelEnv):  # type: ignore[misc]  # PettingZoo ships no
     ]:
         """Act for one period; agents without an action follow the static policy."""
         engine = self._running()
-        natural = self._natural()
-        wishes = {
-            name: self._codecs[name].decode(natural[name], np.asarray(action, dtype=np.float64))
-            for name, action in actions.items()
-        }
-        base = static_decision(self.world, engine, self.rule)
-        engine.decide(merge_wishes(self.world, base, self._specs, wishes))
-        t = engine.t
-        profit = period_profit(self.world, engine.quantities, t)
-        discount = self.world.model.discount**t
-        values = agent_rewards(self.world, profit) * discount
-        rewards = dict(zip(self.agents, map(float, values), strict=True))
+        engine.decide(self._decide(self._static, self._vector, actions))
+        values = self._reward(engine.quantities, engine.t).tolist()
         over = not engine.advance()
-        observations = self._observe()
+        # At the end the engine stays in its last period: nothing has passed to be moved along.
+        before = None if over else self._vector
+        self._vector = global_vector(self.world, engine, before=before)
+        observations = self._see(self._vector)
         names = self.agents
         if over:
             self.agents = []
         return (
             observations,
-            rewards,
+            dict(zip(names, values, strict=True)),
             dict.fromkeys(names, False),
             dict.fromkeys(names, over),
             {name: {} for name in names},
@@ -161,12 +159,5 @@ class TwinParallelEnv(ParallelEnv):  # type: ignore[misc]  # PettingZoo ships no
             raise UsageError("the environment has not been reset", fix="Call reset() first.")
         return self._engine
 
-    def _natural(self) -> dict[str, NDArray[np.float64]]:
-        return {spec.name: observation(spec, self._vector) for spec in self._specs}
-
-    def _observe(self) -> dict[str, Vector]:
-        self._vector = global_vector(self.world, self._running())
-        return {
-            name: codec.scaled(observation(codec.spec, self._vector))
-            for name, codec in self._codecs.items()
-        }
+    def _static(self) -> Decision:
+        return static_decision(self.world, self._running(), self.rule)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,7 +13,26 @@ from twin.scenario.quantities import DemandEvent, Pattern
 MONTH_D = 365 / 12
 YEAR_D = 365.0
 
+FIELDS = tuple(Pattern.model_fields)
+
 Floats = NDArray[np.float64]
+
+
+def shared_calendar(spec: Pattern, periods: int, period_d: float) -> Floats | float:
+    """What ``calendar`` gives, computed once for all models of one pattern; 1 without a pattern.
+
+    The array is read-only.
+    """
+    pattern = tuple([getattr(spec, name) for name in FIELDS])
+    return _calendar_of(pattern, periods, period_d) if any(pattern) else 1.0
+
+
+@lru_cache(maxsize=256)
+def _calendar_of(pattern: tuple[Any, ...], periods: int, period_d: float) -> Floats:
+    spec = Pattern.model_construct(**dict(zip(FIELDS, pattern, strict=True)))
+    factor = calendar(spec, periods, period_d)
+    factor.setflags(write=False)
+    return factor
 
 
 def calendar(spec: Pattern, periods: int, period_d: float) -> Floats:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from twin.exogenous.calendar import calendar
+from twin.exogenous.calendar import shared_calendar
 from twin.scenario.quantities import (
     CompoundPoissonDemand,
     ConstantDemand,
@@ -29,12 +29,12 @@ def draw_demand(
     spec: Demand, periods: int, period_d: float, rng: np.random.Generator
 ) -> NDArray[np.float64]:
     """Units demanded in each period: (period,)."""
-    factor = calendar(spec, periods, period_d)
+    factor = shared_calendar(spec, periods, period_d)
     match spec:
-        case ConstantDemand():
-            return spec.mean * period_d * factor
         case PoissonDemand():
-            return rng.poisson(spec.mean * period_d * factor).astype(np.float64)
+            return rng.poisson(spec.mean * period_d * factor, periods).astype(np.float64)
+        case ConstantDemand():
+            return np.full(periods, spec.mean * period_d) * factor
         case NormalDemand():
             draws = rng.normal(spec.mean * period_d, spec.sd * period_d**0.5, periods)
             return np.maximum(draws * factor, 0.0)
@@ -46,7 +46,7 @@ def draw_demand(
         case UniformDemand():
             return rng.uniform(spec.low, spec.high, periods) * period_d * factor
         case CompoundPoissonDemand():
-            customers = rng.poisson(spec.rate * period_d * factor)
+            customers = rng.poisson(spec.rate * period_d * factor, periods)
             return _units_wanted(spec, customers, rng)
         case TraceDemand():
             rows = np.resize(np.array(spec.values, dtype=np.float64), periods) * factor

@@ -19,7 +19,7 @@ from twin.exogenous.disruption import draw_disruptions
 from twin.exogenous.lead_time import draw_times
 from twin.exogenous.opening import open_periods
 from twin.exogenous.shares import draw_shares
-from twin.exogenous.streams import stream
+from twin.exogenous.streams import Streams, stream
 from twin.network.world import World
 from twin.scenario.opening import Opening
 from twin.scenario.shares import ConstantShare
@@ -61,8 +61,9 @@ def draw_path(world: World, seed: int) -> SamplePath:
 def _draw_demand(world: World, seed: int) -> Floats:
     nodes, _, products, _ = world.shape
     demand = np.zeros((world.periods, nodes, products))
+    streams = Streams(seed)
     for i, k, spec in world.demand_specs:
-        rng = stream(seed, f"demand/{world.nodes[i]}/{world.products[k]}")
+        rng = streams.named(f"demand/{world.nodes[i]}/{world.products[k]}")
         demand[:, i, k] = draw_demand(spec, world.periods, world.period_d, rng)
     return demand
 

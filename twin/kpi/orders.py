@@ -9,6 +9,7 @@ line is a miss, while the rest of the line still takes its place in the queue.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -73,6 +74,10 @@ class OrderLines:
 
 def customer_lines(ledger: PeriodLedger, tolerance: int = 0) -> OrderLines:
     """Customers' order lines; on time within ``tolerance`` periods after the one of the demand."""
+    return _once(ledger, f"customer_lines/{tolerance}", lambda: _customer_lines(ledger, tolerance))
+
+
+def _customer_lines(ledger: PeriodLedger, tolerance: int) -> OrderLines:
     lost = np.where(ledger.world.lost[None, :, None], ledger.unmet, 0.0)
     window = np.full(len(ledger.nodes), tolerance, dtype=np.intp)
     return _lines(ledger.demand, lost, ledger.sold, window)
@@ -84,6 +89,10 @@ def lane_lines(ledger: PeriodLedger, tolerance: int = 0) -> OrderLines:
     The stated lead time is that of the order plus the mean one of the shipment, rounded up to whole
     periods. A delivery is the receipt at the destination.
     """
+    return _once(ledger, f"lane_lines/{tolerance}", lambda: _lane_lines(ledger, tolerance))
+
+
+def _lane_lines(ledger: PeriodLedger, tolerance: int) -> OrderLines:
     world = ledger.world
     lead_d = np.array([world.lead_periods(i) for i in range(len(world.lanes))]) * world.period_d
     cancelled = np.where(world.drops[world.source][None, :, None], ledger.unfilled, 0.0)
@@ -91,6 +100,14 @@ def lane_lines(ledger: PeriodLedger, tolerance: int = 0) -> OrderLines:
         cancelled[:, lane] = _earlier(cancelled[:, lane], int(world.order_lag[lane]))
     window = (world.order_lag + world.due_periods(lead_d) + tolerance).astype(np.intp)
     return _lines(ledger.ordered, cancelled, ledger.received, window)
+
+
+def _once(ledger: PeriodLedger, name: str, make: Callable[[], OrderLines]) -> OrderLines:
+    """The lines of a ledger, worked out for the first KPI that asks."""
+    if name not in ledger.worked_out:
+        ledger.worked_out[name] = make()
+    lines: OrderLines = ledger.worked_out[name]
+    return lines
 
 
 def _earlier(rows: Floats, periods: int) -> Floats:
@@ -102,19 +119,28 @@ def _earlier(rows: Floats, periods: int) -> Floats:
 
 def _lines(ordered: Floats, cancelled: Floats, deliveries: Floats, window: Ints) -> OrderLines:
     placed = ordered > DUST
-    delivered = np.full(ordered.shape, -1, dtype=np.intp)
     queue, served = np.cumsum(ordered - cancelled, axis=0), np.cumsum(deliveries, axis=0)
-    for place, product in np.argwhere(placed.any(axis=0)):
-        line = (slice(None), place, product)
-        delivered[line] = _first_in_first_out(queue[line], served[line])
-    delivered[~placed | (cancelled > DUST * (1.0 + ordered))] = -1
+    deliverable = placed & (cancelled <= DUST * (1.0 + ordered))
+    delivered = _first_in_first_out(queue - DUST * (1.0 + queue), served, deliverable)
     return OrderLines(placed, delivered, window)
 
 
-def _first_in_first_out(queue: Floats, served: Floats) -> Ints:
-    """Period in which cumulative deliveries reach each cumulative order, -1 when they do not."""
-    reached = np.searchsorted(served, queue - DUST * (1.0 + queue), side="left")
-    # Freight that was on its way at the start can run ahead of the orders; nobody is served early.
-    reached = np.maximum(reached, np.arange(len(queue)))
-    found: Ints = np.where(reached < len(queue), reached, -1)
+def _first_in_first_out(queue: Floats, served: Floats, wanted: Bools) -> Ints:
+    """Period in which cumulative deliveries reach each cumulative order, -1 when they do not.
+
+    Freight that was on its way at the start can run ahead of the orders; nobody is served early, so
+    that no line is delivered before its own period. Most lines are delivered in it; the others are
+    found by bisection, all of them together.
+    """
+    periods, width = len(queue), queue[0].size
+    own = np.arange(periods, dtype=np.intp)[:, None, None]
+    found: Ints = np.where(wanted & (served >= queue), own, -1)
+    late = np.flatnonzero(wanted & (served < queue) & (served[-1] >= queue))
+    need, column, flat = queue.ravel()[late], late % width, served.ravel()
+    low, high = late // width + 1, np.full(len(late), periods - 1)
+    while (low < high).any():
+        middle = (low + high) // 2
+        reached = flat[middle * width + column] >= need
+        low, high = np.where(reached, low, middle + 1), np.where(reached, middle, high)
+    np.put(found, late, high)
     return found

@@ -1,0 +1,1 @@
+"""Simulation speed: our engines by size (``scaling``), and beside other simulators (``peers``)."""
