@@ -15,6 +15,7 @@ from twin.env.rules import OrderingRule, sweep_orders
 from twin.errors import UsageError
 from twin.exogenous.path import SamplePath
 from twin.network.world import World
+from twin.scenario.lanes import lane_name
 
 Floats = NDArray[np.float64]
 
@@ -75,7 +76,7 @@ def orders_by_lane(world: World, orders: Mapping[str, Sequence[object]]) -> Floa
     """
     table = np.zeros((world.periods, len(world.lanes), len(world.products)))
     for name, rows in orders.items():
-        key = "->".join(part.strip() for part in name.split("->"))
+        key = lane_name(name)
         if key not in world.lanes:
             raise UsageError("orders for an unknown lane", "orders", name, ", ".join(world.lanes))
         units = np.asarray(rows, dtype=np.float64).reshape(len(rows), -1)

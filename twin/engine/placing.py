@@ -40,13 +40,15 @@ class OrderDesk:
         self._batch = np.array([lane.batch or 0.0 for lane in world.transport])
         self._most = np.array([lane.order_capacity or np.inf for lane in world.transport])
         self._capped = bool(np.isfinite(self._most).any())
+        self._carries = None if world.carries.all() else world.carries
         self._ranked = _preferences(world)
         self._docks = _dock_levels(world)
 
     @property
     def changes_orders(self) -> bool:
         """Whether orders are ever placed otherwise than decided."""
-        return self._has_lots or self._capped or bool(self._ranked) or bool(self._docks)
+        masked = self._carries is not None
+        return masked or self._has_lots or self._capped or self.looks_at_state
 
     @property
     def looks_at_state(self) -> bool:
@@ -55,6 +57,8 @@ class OrderDesk:
 
     def placed(self, orders: Any, state: State | None) -> Any:
         """The orders as they are placed: (lane, product, ...)."""
+        if self._carries is not None:
+            orders = orders * self._column(self._carries, orders)
         if self._ranked and state is not None:
             orders = self._by_preference(orders, state)
         orders = self._in_lots(orders)
@@ -68,7 +72,7 @@ class OrderDesk:
     def _column(self, values: NDArray[Any], like: Any) -> Any:
         """Lane values (lane,) or (lane, product) with the trailing axes of ``like``."""
         shape = tuple(values.shape) + (1,) * (like.ndim - values.ndim)
-        return self._cast(values.astype(float).reshape(shape))
+        return self._cast(np.asarray(values, dtype=float).reshape(shape))
 
     def _in_lots(self, orders: Any) -> Any:
         """Raise orders to the least lot, to whole batches, and cut them to the lane's most."""
@@ -97,15 +101,17 @@ class OrderDesk:
     def _by_preference(self, orders: Any, state: State) -> Any:
         """Ask the preferred lane for what its source can give, the next one for the rest."""
         xp, world = self._xp, self._world
-        left = state.available
+        # A cross-dock holds nothing and can get everything.
+        endless = np.where(world.passes, np.inf, 0.0)[:, None]
+        left = state.available + self._column(endless, state.available)
         for lanes, ranks in self._ranked:
             wanted = xp.where(self._column(lanes, orders) > 0, orders, 0 * orders)
             open_need = _sum_by(world.inbound.matrix, wanted, self._cast)
             for place, rank in enumerate(ranks):
                 mask = self._column(rank, orders)
                 need = open_need[world.destination]
-                offered = left[world.source] * (state.gate > 0)[:, None]
-                offered = xp.minimum(offered, self._room(need))
+                offered = xp.minimum(left[world.source], self._room(need))
+                offered = xp.where((state.gate > 0)[:, None], offered, 0 * offered)
                 asked = need if place == len(ranks) - 1 else xp.minimum(need, offered)
                 asked = xp.where(mask > 0, asked, 0 * asked)
                 orders = xp.where(mask > 0, asked, orders)

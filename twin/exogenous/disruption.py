@@ -16,7 +16,7 @@ from twin.exogenous.lead_time import draw_times
 from twin.exogenous.streams import stream
 from twin.network.world import World
 from twin.scenario.disruption import Disruption
-from twin.scenario.lanes import split_lane
+from twin.scenario.lanes import lane_name
 
 Floats = NDArray[np.float64]
 Struck = NDArray[np.bool_]
@@ -90,7 +90,7 @@ def _targets(world: World, spec: Disruption) -> Iterator[tuple[str, int, str]]:
     regional = [name for name, node in nodes.items() if node.region in targets.regions]
     for name in dict.fromkeys((*targets.nodes, *regional)):
         yield "nodes", world.nodes.index(name), name
-    for key in dict.fromkeys("->".join(split_lane(lane) or ()) for lane in targets.lanes):
+    for key in dict.fromkeys(lane_name(lane) for lane in targets.lanes):
         yield "lanes", world.lanes.index(key), key
     names = [fleet.name for fleet in world.fleets]
     for name in dict.fromkeys(targets.fleets):

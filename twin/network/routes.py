@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from twin.network.graph import lane_ends
 from twin.scenario.capacity import Capacity
+from twin.scenario.lanes import lane_name
 from twin.scenario.model import ScenarioModel
 from twin.scenario.sites import Node, Production
 from twin.scenario.times import ConstantTime
@@ -45,11 +46,13 @@ def routes(model: ScenarioModel) -> Routes:
     ends = [lane_ends(key) for key in model.lanes]
     lanes = list(model.lanes.values())
     made = [(n, p) for n, node in model.nodes.items() if (p := _to_stock(node)) is not None]
+    names = [lane_name(key) for key in model.lanes]
+    names += [f"{name}->{name}" for name, _ in made]
     ends += [(name, name) for name, _ in made]
     lanes += [_production_lane(production) for _, production in made]
     produces = np.arange(len(lanes)) >= len(model.lanes)
     return Routes(
-        names=tuple(f"{a}->{b}" for a, b in ends),
+        names=tuple(names),
         lanes=tuple(lanes),
         source=np.array([index[a] for a, _ in ends], dtype=np.intp),
         destination=np.array([index[b] for _, b in ends], dtype=np.intp),

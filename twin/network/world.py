@@ -185,8 +185,8 @@ def compile_world(model: ScenarioModel) -> World:
         drops=np.array([of_orders(node) == "lost" for node in nodes]),
         destroys=np.array([node.overflow == "destroy" for node in nodes]),
         initial_stock=table([n.stock for n in nodes], model.products),
-        initial_transit=_pipes([x.in_transit for x in ways.lanes], model),
-        initial_orders=_pipes([x.orders_under_way for x in ways.lanes], model),
+        initial_transit=_pipes([x.in_transit for x in ways.lanes], ways, model),
+        initial_orders=_pipes([x.orders_under_way for x in ways.lanes], ways, model),
         storage=in_units([n.capacity for n in nodes]),
         storage_limit=Limit.of([n.capacity for n in nodes], goods),
         make_capacity=np.array([(p and p.capacity) or np.inf for p in to_order]),
@@ -222,14 +222,14 @@ def _unlimited(nodes: Sequence[Node], ways: Routes) -> Flags:
     )
 
 
-def _pipes(pipes: Sequence[Sequence[object]], model: ScenarioModel) -> Floats:
+def _pipes(pipes: Sequence[Sequence[object]], ways: Routes, model: ScenarioModel) -> Floats:
     """Initial pipelines as an array: (epoch, lane, product)."""
     longest = max((len(pipe) for pipe in pipes), default=0)
     rows = np.zeros((longest, len(pipes), len(model.products)))
     for j, pipe in enumerate(pipes):
         if pipe:
             rows[: len(pipe), j] = table(pipe, model.products)
-    return rows
+    return rows * ways.carries
 
 
 def _setup_units(nodes: Sequence[Node], ways: Routes) -> Floats:

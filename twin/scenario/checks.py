@@ -7,6 +7,8 @@ from itertools import islice
 from math import exp, log, log1p
 
 from twin.scenario import network_checks as network
+from twin.scenario import supply_checks as supply
+from twin.scenario import world_checks as world
 from twin.scenario.findings import Finding, Path, did_you_mean, either, shown
 from twin.scenario.model import ScenarioModel
 from twin.scenario.nodes import Node as Tree
@@ -25,8 +27,9 @@ MAX_FINDINGS = 100
 MAX_DEMAND = 1e15
 """Units per period: beyond it, counts are no longer exact in float64."""
 COUNTED = (PoissonDemand, NegativeBinomialDemand, CompoundPoissonDemand, TraceDemand)
-NODE_MAPS = ("stock", "holding", "price", "penalty", "order_up_to", "demand")
-LANE_MAPS = ("price", "freight", "holding")
+NODE_MAPS = ("stock", "holding", "price", "penalty", "disposal", "terminal", "order_up_to")
+LANE_MAPS = ("price", "freight", "line_cost", "holding")
+LANE_PIPES = ("in_transit", "orders_under_way")
 
 
 def horizon(subject: Subject) -> Iterator[Finding]:
@@ -62,7 +65,7 @@ def product_names(subject: Subject) -> Iterator[Finding]:
 
 def _product_maps(subject: Subject) -> Iterator[tuple[Path, Collection[str]]]:
     for name, node in subject.model.nodes.items():
-        for field in NODE_MAPS:
+        for field in (*NODE_MAPS, "demand"):
             if isinstance(value := getattr(node, field), dict):
                 yield ("nodes", name, field), value
         if node.production is not None and isinstance(node.production.cost, dict):
@@ -71,6 +74,10 @@ def _product_maps(subject: Subject) -> Iterator[tuple[Path, Collection[str]]]:
         for field in LANE_MAPS:
             if isinstance(value := getattr(lane, field), dict):
                 yield ("lanes", key, field), value
+        for field in LANE_PIPES:
+            for epoch, units in enumerate(getattr(lane, field)):
+                if isinstance(units, dict):
+                    yield ("lanes", key, field, epoch), units
 
 
 def demand_by_product(subject: Subject) -> Iterator[Finding]:
@@ -147,6 +154,17 @@ CHECKS: tuple[tuple[Check, frozenset[str]], ...] = (
     (demand_by_product, frozenset({"products"})),
     (demand_sizes, frozenset({"horizon", "period"})),
     (roles, frozenset()),
+    (world.phase_list, frozenset()),
+    (world.shelf_lives, frozenset({"period"})),
+    (world.production, frozenset({"products"})),
+    (supply.product_supply, frozenset({"products", "nodes", "lanes"})),
+    (world.cross_docks, frozenset({"lanes"})),
+    (world.lane_goods, frozenset({"products"})),
+    (world.capacities, frozenset({"products"})),
+    (world.distances, frozenset({"nodes", "fleets"})),
+    (world.opening_hours, frozenset({"horizon", "period"})),
+    (world.disruptions, frozenset({"nodes", "lanes", "fleets"})),
+    (world.correlations, frozenset({"nodes"})),
     (something_to_do, frozenset({"nodes", "lanes"})),
 )
 """Every check, and the sections of the file that must fit the schema for it to tell the truth."""

@@ -27,7 +27,7 @@ Intensity = Annotated[float, Field(ge=0, le=1e6, strict=True)]
 
 
 class Lane(Model):
-    """A directed connection, written ``source -> destination``."""
+    """A directed connection, written ``source -> destination`` (``via`` names parallel ones)."""
 
     lead_time: RandomTime = ConstantTime(value=0.0)
     """Time from shipping to arrival."""
