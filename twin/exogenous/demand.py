@@ -47,13 +47,13 @@ def draw_demand(
             return rng.uniform(spec.low, spec.high, periods) * period_d * factor
         case CompoundPoissonDemand():
             customers = rng.poisson(spec.rate * period_d * factor, periods)
-            return _units_wanted(spec, customers, rng)
+            return units_wanted(spec, customers, rng)
         case TraceDemand():
             rows = np.resize(np.array(spec.values, dtype=np.float64), periods) * factor
             return rng.poisson(rows).astype(np.float64) if spec.use == "mean" else rows
 
 
-def _units_wanted(
+def units_wanted(
     spec: CompoundPoissonDemand, customers: NDArray[np.int64], rng: np.random.Generator
 ) -> Floats:
     """What so many customers want together, drawn as one number: (period,).

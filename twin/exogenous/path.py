@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twin.errors import UsageError
+from twin.exogenous.copula import demand_of, group_of, normal_variates
 from twin.exogenous.demand import draw_demand
 from twin.exogenous.disruption import draw_disruptions
 from twin.exogenous.lead_time import draw_times
@@ -61,10 +62,19 @@ def draw_path(world: World, seed: int) -> SamplePath:
 def _draw_demand(world: World, seed: int) -> Floats:
     nodes, _, products, _ = world.shape
     demand = np.zeros((world.periods, nodes, products))
-    streams = Streams(seed)
+    streams, groups = Streams(seed), group_of(world)
     for i, k, spec in world.demand_specs:
-        rng = streams.named(f"demand/{world.nodes[i]}/{world.products[k]}")
-        demand[:, i, k] = draw_demand(spec, world.periods, world.period_d, rng)
+        name = f"{world.nodes[i]}/{world.products[k]}"
+        together = None
+        if i in groups:
+            z = normal_variates(
+                groups[i], world.products[k], world.nodes[i], world.periods, streams
+            )
+            together = demand_of(spec, z, world.period_d, streams.named(f"size/{name}"))
+        if together is None:
+            rng = streams.named(f"demand/{name}")
+            together = draw_demand(spec, world.periods, world.period_d, rng)
+        demand[:, i, k] = together
     return demand
 
 

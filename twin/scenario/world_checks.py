@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 
-from twin.exogenous.opening import open_periods
 from twin.network.phases import complaint
 from twin.scenario.capacity import Capacity
 from twin.scenario.disruption import Disruption
@@ -180,10 +179,17 @@ def opening_hours(subject: Subject) -> Iterator[Finding]:
     model = subject.model
     periods = round(model.horizon / model.period)
     for path, hours in _openings(model.nodes, model.lanes):
-        if hours is not None and not open_periods(hours, periods, model.period).any():
+        if hours is not None and not _opens(hours, periods, model.period):
             message = "no period of the run begins within these opening hours"
             hint = f"periods are {model.period:g} d long and begin at midnight of day 0"
             yield Finding(path, message, hint, at_key=True)
+
+
+def _opens(hours: Opening, periods: int, period_d: float) -> bool:
+    # Numpy is loaded only by files that have opening hours.
+    from twin.exogenous.opening import open_periods
+
+    return bool(open_periods(hours, periods, period_d).any())
 
 
 def _openings(
