@@ -18,6 +18,8 @@ from twin.engine.batch_limits import over_products
 from twin.engine.batch_money import PeriodProfit
 from twin.engine.batch_path import BatchPath, as_array, stack_paths
 from twin.engine.batch_pipeline import Pipeline, Returns, plus
+from twin.engine.batch_serving import BatchCounter
+from twin.engine.batch_shelf import BatchShelf
 from twin.engine.batch_support import refuse_unknown
 from twin.engine.ledger import Quantities, shape_of
 from twin.engine.placing import OrderDesk, State
@@ -60,6 +62,10 @@ class BatchEngine:
         self._shipments = Pipeline(path.due, path.demand, xp)
         counts = tuple(f.vehicles for f in world.fleets)
         self._returns = Returns(path.trip_due, counts, path.demand[0], xp) if counts else None
+        self._shelf: BatchShelf | None = None
+        if world.shelf_life.any():
+            self._shelf = BatchShelf(world, arrays, self._shipments, xp, self._cast)
+        self._counter = BatchCounter(world, xp)
         self._levels = self._shipping_levels()
         self._profit = PeriodProfit(world, arrays, path.demand, xp, _unused(world, path))
         self._desk = OrderDesk(world, xp, self._cast)
@@ -118,8 +124,11 @@ class BatchEngine:
         self.t += 1
         self._row = {"received": self.arrays.zero_lanes}
         self.dock = plus(self.dock, self._shipments.arrivals(self.t, self._shipped))
-        if self.t < len(self.arrays.initial_transit):
-            self.dock = plus(self.dock, self.arrays.initial_transit[self.t])
+        pipe = self.arrays.initial_transit
+        known = pipe[self.t] if self.t < len(pipe) else None
+        self.dock = plus(self.dock, known)
+        if self._shelf is not None:
+            self._throw_away(self._shelf.begin(self.t, known))
         if self._returns is not None:
             self.idle = self.idle + self._returns.row(self.t)
         for phase in self.world.convention.before_order:
@@ -143,6 +152,11 @@ class BatchEngine:
             self._run(phase)
         for name, rows in self._rows.items() if self._keep else ():
             rows.append(self._row.get(name))
+
+    def _throw_away(self, spoiled: Any) -> None:
+        """Write spoiled units (node, product, B) off."""
+        self.on_hand = self.xp.clip(self.on_hand - spoiled, 0, None)
+        self._row["wasted"] = plus(self._row.get("wasted"), spoiled)
 
     def profit_row(self) -> Any:
         """Profit of the period just finished, not discounted: (node, B)."""
@@ -238,12 +252,16 @@ class BatchEngine:
             shipped, trips, left = self._on_vehicles(shipped, vehicles, min_load)
         if arrays.integral:
             shipped = xp.floor(shipped + arrays.slack)
-        rest = self.on_hand - arrays.recipes.claimed(shipped) * arrays.limited
+        claimed = arrays.recipes.claimed(shipped)
+        rest = self.on_hand - claimed * arrays.limited
         self.on_hand = rest if arrays.independent else xp.clip(rest, 0, None)
         self.book = xp.clip(self.book - shipped, 0, None)
         good = self.path.good
         on_the_road = shipped if good is None else shipped - self._scrapped(shipped, good[self.t])
         self.transit = self.transit + on_the_road
+        if self._shelf is not None:
+            arriving = None if good is None else good[self.t]
+            self._shelf.leave(self.t, shipped, claimed, arriving)
         self._arrive_at_once(self._shipments.at_once(self.t, on_the_road))
         return shipped, trips, left
 
@@ -351,6 +369,9 @@ class BatchEngine:
         self.transit = xp.clip(self.transit - gone, 0, None)
         self.on_hand = self.on_hand + arrays.brought(taken)
         self._row["received"] = self._row["received"] + gone
+        if self._shelf is not None:
+            there = gone if self.dock is None else self.dock + gone
+            self._throw_away(self._shelf.receive(there, taken, gone))
 
     def _what_fits(self, dock: Any) -> tuple[Any, Any]:
         """What goes on hand, and what leaves the dock, the destroyed included."""
@@ -377,8 +398,11 @@ class BatchEngine:
         self.pending = 0 * self.pending
         stock = self._stock() if arrays.endless is None else self._stock() + arrays.endless
         able = want if self.path.node_open is None else want * self.path.node_open[self.t][:, None]
-        sold = self.xp.minimum(able, stock)
-        unmet = want - sold
+        sold, unmet, moved = self._counter.serve(want, able, stock)
+        if moved is not None:
+            self._row["substituted"] = moved
+        if self._shelf is not None:
+            self._shelf.take(sold * arrays.limited)
         self.on_hand = self.on_hand - (sold if arrays.endless is None else sold * arrays.limited)
         self.backlog = unmet if arrays.keeps is None else unmet * arrays.keeps
         self._row |= {"sold": sold, "unmet": unmet, "demand": self.path.demand[self.t]}
@@ -416,7 +440,7 @@ def _column(values: list[float], one: Any, xp: Any) -> Any:
 def _unused(world: World, path: BatchPath) -> set[str]:
     """Flows that this world and path never have."""
     uses = {
-        "wasted": bool(world.destroys.any()),
+        "wasted": bool(world.destroys.any() or world.shelf_life.any()),
         "setups": bool(world.produces.any()),
         "surcharge": path.price_factor is not None,
         "carrier": any(lane.common_carrier is not None for lane in world.transport),

@@ -9,16 +9,7 @@ from twin.network.world import World
 def only_event_engine(world: World) -> list[str]:
     """Features of a scenario that the batch engine does not know, as they are named in the file."""
     model = world.model
-    found = [
-        f"products.{name}.{field}"
-        for name, product in model.products.items()
-        for field in ("shelf_life", "substitutes")
-        if getattr(product, field)
-    ]
-    found += [
-        f"nodes.{n}.allocation: fifo" for n, x in model.nodes.items() if x.allocation == "fifo"
-    ]
-    return found
+    return [f"nodes.{n}.allocation: fifo" for n, x in model.nodes.items() if x.allocation == "fifo"]
 
 
 def refuse_unknown(world: World) -> None:

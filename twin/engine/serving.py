@@ -25,7 +25,7 @@ class Counter:
     """Serves customers from stock."""
 
     def __init__(self, world: World) -> None:
-        self._swaps = _swaps(world)
+        self._swaps = swaps(world)
 
     def serve(self, want: Floats, stock: Floats, works: Floats | float = 1.0) -> Served:
         """Serve what is wanted; ``works`` (node, 1) is the share of it that a node can handle."""
@@ -47,7 +47,7 @@ class Counter:
         return Served(sold, unmet, moved)
 
 
-def _swaps(world: World) -> list[tuple[int, int, float]]:
+def swaps(world: World) -> list[tuple[int, int, float]]:
     """(product, substitute, share of its customers that takes it), in the order of the file."""
     place = {name: k for k, name in enumerate(world.products)}
     return [
