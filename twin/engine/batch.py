@@ -73,6 +73,7 @@ class BatchEngine:
         self._memory = max(world.history, RECENT, self._shipments.longest, _longest_lag(world)) + 1
         self._ordered: dict[int, Any] = {}
         self._shipped: dict[int, Any] = {}
+        self._aboard: dict[int, Any] = {}  # of it, what will arrive in good order
         self._requests: dict[int, Any] = {}
         self._rows: dict[str, list[Any]] = {f.name: [] for f in fields(Quantities)}
         self._row: dict[str, Any] = {}
@@ -123,7 +124,7 @@ class BatchEngine:
             return False
         self.t += 1
         self._row = {"received": self.arrays.zero_lanes}
-        self.dock = plus(self.dock, self._shipments.arrivals(self.t, self._shipped))
+        self.dock = plus(self.dock, self._shipments.arrivals(self.t, self._aboard))
         pipe = self.arrays.initial_transit
         known = pipe[self.t] if self.t < len(pipe) else None
         self.dock = plus(self.dock, known)
@@ -239,7 +240,8 @@ class BatchEngine:
         if self._returns is not None:
             self._returns.leave(self.t, left)
         self._row |= {"shipped": shipped, "trips": trips, "unfilled": self.book}
-        self._shipped[self.t] = self._on_the_road(shipped)
+        self._shipped[self.t] = shipped
+        self._aboard[self.t] = self._on_the_road(shipped)
         if self.arrays.source_keeps is not None:
             self.book = self.book * self.arrays.source_keeps
 
@@ -412,7 +414,7 @@ class BatchEngine:
         self._row |= {"on_hand": self.on_hand, "in_transit": self.transit, "waiting": waiting}
         if self.t == self.world.periods - 1:
             self._row["ending"] = self.on_hand
-        for past in (self._ordered, self._shipped, self._requests):
+        for past in (self._ordered, self._shipped, self._aboard, self._requests):
             past.pop(self.t - self._memory, None)
 
     def _shipping_levels(self) -> list[Any | None]:
