@@ -57,21 +57,23 @@ def ceilings(world: World) -> Floats:
     flow = _most_shipped(world, orders)
     total = world.periods * flow
     arrived = world.inbound.total(total)
-    stock = world.initial_stock + arrived
+    stock = world.initial_stock + arrived + world.inbound.total(world.initial_transit.sum(axis=0))
     room = np.maximum(world.storage, world.initial_stock.sum(axis=1))[:, None]
     demand = _most_demand(world)
-    asked = demand + world.outbound.total(orders)
+    asked = demand + world.outbound.total(world.recipes.claims(orders))
     vehicles = np.array([float(fleet.vehicles) for fleet in world.fleets])
     blocks = {
         "on_hand": np.minimum(stock, room),
         "owed": world.periods * asked,
-        "waiting": world.periods * orders,
-        "in_transit": total,
+        "waiting": world.periods * orders + world.initial_orders.sum(axis=0),
+        "in_transit": total + world.initial_transit.sum(axis=0),
         "shipped": flow[None],
         "recent": asked[None],
         "idle": vehicles,
         "returning": vehicles[:, None],
     }
+    if world.model.forecasts is not None:
+        blocks["forecast"] = world.model.forecasts.horizon * asked
     return _spread(world, blocks)
 
 
@@ -117,8 +119,12 @@ def _most_shipped(world: World, orders: Floats) -> Floats:
     limit = world.lane_capacity.copy()
     for fleet in world.fleets:
         limit[fleet.lanes] = np.minimum(limit[fleet.lanes], fleet.vehicles * fleet.capacity)
+    by_others = [lane.common_carrier is not None for lane in world.transport]
+    limit = np.where(by_others, world.lane_capacity, limit)
     limit = np.minimum(limit, world.make_capacity[world.source])
-    return np.minimum(limit[:, None], world.periods * orders)
+    asked = world.periods * orders + world.initial_orders.sum(axis=0)
+    most: Floats = np.minimum(limit[:, None], asked)
+    return most
 
 
 def _most_demand(world: World) -> Floats:

@@ -116,6 +116,10 @@ class BatchEngine:
         """Shipments of a past period: (lane, product, B)."""
         return self._shipped[t]
 
+    def forecast(self) -> Any | None:
+        """Demand of the coming periods as forecast now: (node, product, B)."""
+        return None if self.path.forecast is None else self.path.forecast[self.t]
+
     def returning_row(self, t: int) -> Any:
         """Vehicles that will be back at a later epoch: (fleet, B)."""
         if self._returns is None or t >= self.world.periods:

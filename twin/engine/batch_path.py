@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from twin.exogenous.forecast import forecasts
 from twin.exogenous.path import SamplePath
 from twin.network.world import World
 
@@ -23,6 +24,7 @@ class BatchPath:
     node_open: Any | None = None  # (period, node, B) share of the node that works; None: all
     fleet_up: Any | None = None  # (period, fleet, B) share of the vehicles in service; None: all
     price_factor: Any | None = None  # (period, lane, B) on list prices; None: one
+    forecast: Any | None = None  # (period, node, product, B) as seen at each epoch; None: none
     good: Any | None = None  # (period, lane, B) share that arrives in good order; None: all
 
     @property
@@ -57,7 +59,14 @@ def stack_paths(
         fleet_up=unless_ones("fleet_up"),
         price_factor=unless_ones("price_factor"),
         good=unless_ones("good"),
+        forecast=_forecasts(world, paths, lambda rows: as_array(rows, xp, real, device)),
     )
+
+
+def _forecasts(world: World, paths: Sequence[SamplePath], cast: Callable[[Any], Any]) -> Any | None:
+    rows = [forecasts(world, path.demand, path.seed) for path in paths]
+    known = [row for row in rows if row is not None]
+    return cast(np.stack(known, -1)) if known else None
 
 
 def as_array(values: Any, xp: Any, dtype: Any, device: Any = None) -> Any:

@@ -21,6 +21,7 @@ from twin.engine.rules import Rules
 from twin.engine.serving import Counter
 from twin.engine.shelf import Shelf
 from twin.errors import SimulationError
+from twin.exogenous.forecast import forecasts
 from twin.exogenous.path import SamplePath
 from twin.network.world import World
 
@@ -61,6 +62,7 @@ class EventEngine:
         self._due: Ints = world.due_periods(path.lead_time)  # (period, lane)
         self._levels = _shipping_levels(world, self._due)
         self._convoys: dict[bytes, list[tuple[float, Ints | slice]]] = {}
+        self._forecasts = forecasts(world, path.demand, path.seed)
         self._docked = False
         self._at_order = False
         self._phases = {
@@ -116,6 +118,10 @@ class EventEngine:
         """Shipments of a past period: (lane, product)."""
         row: Floats = self.quantities.shipped[t]
         return row
+
+    def forecast(self) -> Floats | None:
+        """Demand of the coming periods as forecast now: (node, product); None without forecasts."""
+        return None if self._forecasts is None else self._forecasts[self.t]
 
     def returning_row(self, t: int) -> Floats:
         """Vehicles that will be back at a later epoch: (fleet,)."""

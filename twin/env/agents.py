@@ -20,7 +20,7 @@ from twin.network.world import World
 
 Ints = NDArray[np.intp]
 Role = Literal["replenish", "dispatch"]
-ReadTool = Literal["inventory.read", "orders.read", "demand.read", "fleet.read"]
+ReadTool = Literal["inventory.read", "orders.read", "demand.read", "forecast.read", "fleet.read"]
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ def _replenisher(world: World, layout: Layout, node: int) -> AgentSpec:
     name = world.nodes[node]
     lanes = np.flatnonzero(world.destination == node)
     place = layout.places
-    reads = (
+    reads: tuple[Read, ...] = (
         inventory_read(world, layout, node),
         Read(
             "orders.read",
@@ -119,6 +119,8 @@ def _replenisher(world: World, layout: Layout, node: int) -> AgentSpec:
         ),
         Read("demand.read", name, (("recent", place("recent")[:, node].ravel()),)),
     )
+    if world.model.forecasts is not None:
+        reads += (Read("forecast.read", name, (("forecast", place("forecast")[node]),)),)
     clock = place("clock")
     return AgentSpec(
         f"replenish:{name}", "replenish", name, node, lanes, len(world.products), reads, clock

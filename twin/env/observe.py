@@ -9,6 +9,7 @@
     recent      (7, node, product)       units     the last requests, latest first
     idle        (fleet,)                 vehicles  free now
     returning   (fleet, 5)               vehicles  back in 1 .. 5 periods
+    forecast    (node, product)          units     of coming demand, where the scenario has it
     clock       (8,)                     -         period index, weekday one-hot
 
 Both engines offer the same view, so one function serves one run and thousands of replications
@@ -74,6 +75,9 @@ class View(Protocol):
     def returning_row(self, t: int) -> Any:
         """Vehicles that will be back at a later epoch: (fleet, ...)."""
 
+    def forecast(self) -> Any | None:
+        """Demand of the coming periods as forecast now: (node, product, ...)."""
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -95,6 +99,7 @@ class Layout:
                 ("recent", (RECENT, nodes, products)),
                 ("idle", (fleets,)),
                 ("returning", (fleets, RETURNING)),
+                *((("forecast", (nodes, products)),) if world.model.forecasts else ()),
                 ("clock", (1 + WEEKDAYS,)),
             )
         )
@@ -140,7 +145,10 @@ def global_vector(world: World, view: View, xp: Any = np, before: Any = None) ->
             start = sum(len(part) for part in parts)
             latest = flat(row(world, view, 0, xp))
             parts += [latest, before[start : start + (count - 1) * len(latest)]]
-    parts += [view.idle, *_returning(world, view, xp), _clock(world, view, xp)]
+    parts += [view.idle, *_returning(world, view, xp)]
+    coming = view.forecast()
+    parts += [] if coming is None else [flat(coming)]
+    parts.append(_clock(world, view, xp))
     return xp.concatenate(parts, 0)
 
 
@@ -208,6 +216,8 @@ def observation_scale(world: World) -> NDArray[np.float64]:
         np.broadcast_to(np.maximum(world.throughput, 1.0), (RECENT, nodes, products)),
         vehicles,
         np.repeat(vehicles[:, None], RETURNING, axis=1),
-        np.array([float(world.periods)] + [1.0] * WEEKDAYS),
     ]
+    if world.model.forecasts is not None:
+        blocks.append(np.maximum(world.throughput, 1.0) * world.model.forecasts.horizon)
+    blocks.append(np.array([float(world.periods)] + [1.0] * WEEKDAYS))
     return 1.0 / np.concatenate([block.ravel() for block in blocks])

@@ -70,7 +70,7 @@ def throughput(
     source: NDArray[np.intp],
     claim: Callable[[int, NDArray[np.float64]], NDArray[np.float64]],
 ) -> NDArray[np.float64]:
-    """What flows through each node per period: (node, product).
+    """What flows through each node per period: (node, ..., product).
 
     ``own`` is customers' part. ``claim(lane, flow)`` says what a flow (product,) into the lane's
     destination claims of the source's stock. Nodes are worked from downstream to upstream, and a

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from statistics import NormalDist
 
 import numpy as np
@@ -16,6 +16,7 @@ from twin.network.recipes import Recipes
 from twin.network.routes import Routes
 from twin.scenario.model import ScenarioModel
 from twin.scenario.quantities import Demand, Pattern
+from twin.scenario.transport import Lane
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
@@ -51,16 +52,21 @@ def flows(
     routes: Routes, recipes: Recipes, share: Floats, depth: Ints, mean: Floats, variance: Floats
 ) -> tuple[Floats, Floats]:
     """Mean and variance of what flows through each node per period: (node, product)."""
-    good = np.array([max(1.0 - mean_share(x.loss), LEAST_GOOD) for x in routes.lanes])
-
-    def claim(lane: int, flow: Floats) -> Floats:
-        return recipes.claim(lane, share[lane] * flow / good[lane])
+    claim = claim_of(routes.lanes, recipes, share)
 
     def claim_squared(lane: int, flow: Floats) -> Floats:
-        return np.square(recipes.claim(lane, share[lane] * np.sqrt(flow) / good[lane]))
+        return np.square(claim(lane, np.sqrt(flow)))
 
     where = (routes.destination, depth, routes.produces, routes.source)
     return throughput(mean, *where, claim), throughput(variance, *where, claim_squared)
+
+
+def claim_of(
+    lanes: Sequence[Lane], recipes: Recipes, share: Floats
+) -> Callable[[int, Floats], Floats]:
+    """What a flow (..., product) into a lane's destination claims of the source's stock."""
+    good = np.array([max(1.0 - mean_share(lane.loss), LEAST_GOOD) for lane in lanes])
+    return lambda lane, flow: recipes.claim(lane, share[lane] * flow / good[lane])
 
 
 def order_up_to_levels(

@@ -47,11 +47,11 @@ class Recipes:
         return claimed
 
     def claim(self, lane: int, units: Floats) -> Floats:
-        """As ``claims`` for one lane: (product,)."""
+        """As ``claims`` for one lane: (..., product)."""
         claimed: Floats = units * self.plain[lane]
         for bill in self.bills:
             if bill.lane == lane:
-                claimed[bill.used] += units[bill.made] @ bill.components
+                claimed[..., bill.used] += units[..., bill.made] @ bill.components
         return claimed
 
 

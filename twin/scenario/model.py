@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StrictBool
 
 from twin.scenario.disruption import Disruption
+from twin.scenario.forecast import Forecast
 from twin.scenario.quantities import Model, Name, PositiveAmount, PositiveDays
 from twin.scenario.sites import Node, Product
 from twin.scenario.tools import Tools
@@ -82,6 +83,8 @@ class ScenarioModel(Model):
     fleets: Annotated[dict[Name, Fleet], Field(max_length=1_000)] = Field(default={})
     correlation: Annotated[tuple[Correlation, ...], Field(max_length=1_000)] = ()
     """Groups of stores whose demand moves together; a store stands in at most one."""
+    forecasts: Forecast | None = None
+    """What agents are told about coming demand; nothing by default."""
     disruptions: Annotated[dict[Name, Disruption], Field(max_length=1_000)] = Field(default={})
     """What goes wrong in this world, at known times or by chance."""
     agents: Agents = Agents()

@@ -5,6 +5,7 @@
     orders.read     read   entity                           waiting, in_transit      (lane, product)
                                                             shipped         (history, lane, product)
     demand.read     read   entity                           recent                   (7, product)
+    forecast.read   read   entity                           forecast                 (product,)
     fleet.read      read   entity                           idle (1,), returning (5,),
                                                             waiting                  (lane, product)
     order.place     write  entity, period, key, quantities  accepted quantities      (lane, product)
@@ -35,7 +36,7 @@ ENVELOPE_BYTES = 4_096
 NUMBER_BYTES = 32
 """Room for one float64 with its comma: at most 25 bytes are needed."""
 
-ReadName = Literal["inventory.read", "orders.read", "demand.read", "fleet.read"]
+ReadName = Literal["inventory.read", "orders.read", "demand.read", "forecast.read", "fleet.read"]
 WriteName = Literal["order.place", "dispatch.book"]
 ToolName = Literal[ReadName, WriteName]
 ErrorCode = Literal[
@@ -198,6 +199,14 @@ class DemandAnswer(Answer):
     """(7 x product,) latest first."""
 
 
+class ForecastAnswer(Answer):
+    """Demand of the coming periods as it is forecast."""
+
+    unit: Literal["unit"]
+    forecast: Numbers
+    """(product,) of the node's customers and of all that it supplies."""
+
+
 class FleetAnswer(Answer):
     """Vehicles of a fleet, and the freight that waits for them in units of product."""
 
@@ -279,6 +288,7 @@ CATALOGUE: dict[str, ToolSpec] = {
         _read("inventory.read", InventoryAnswer, "unit", "on_hand", "owed"),
         _read("orders.read", OrdersAnswer, "unit", "waiting", "in_transit", "shipped"),
         _read("demand.read", DemandAnswer, "unit", "recent"),
+        _read("forecast.read", ForecastAnswer, "unit", "forecast"),
         _read("fleet.read", FleetAnswer, "vehicle, unit", "idle", "returning", "waiting"),
         _write("order.place", OrderAnswer, "unit", "quantities"),
         _write("dispatch.book", BookAnswer, "vehicle, unit", "vehicles", "min_load"),

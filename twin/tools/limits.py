@@ -22,7 +22,9 @@ def order_caps(world: World) -> Floats:
     flow = world.throughput[world.destination] * world.share
     level = world.order_up_to[world.destination] * math.exp(BOUND * action.range)
     lane = np.where(np.isfinite(world.lane_capacity), world.lane_capacity, 1.0)[:, None]
+    lots = [max(x.batch or 0.0, x.minimum_order or 0.0) for x in world.transport]
     usual = np.maximum(np.maximum(level, DEFAULT_CAP * flow), lane)
+    usual = np.maximum(usual, np.array(lots)[:, None])
     caps: Floats = PLAUSIBLE * np.maximum(usual, action.max_order or 1.0)
     return caps
 
