@@ -171,7 +171,7 @@ def opened_trial(
 
 
 def _tell_changes(folder: RunFolder) -> None:
-    """Name the files that are no longer what this run was trained on; the run keeps its own copy."""
+    """Name the files that are no longer what this run was trained on."""
     from agents.changes import changed_files
 
     told = changed_files(folder)

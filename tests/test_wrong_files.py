@@ -89,7 +89,7 @@ CHANGES: dict[str, Change] = {
     "an unknown field": lambda d, r: some_node(d, r).update(colour="green"),
     "an unknown fleet": lambda d, r: some_lane(d, r).update(fleet="camels"),
     "an agent that is no node": lambda d, r: d.update(agents={"replenish": ["Atlantis"]}),
-    "a name of 10,000 characters": lambda d, r: d["nodes"].update({"n" * 10_000: {"kind": "store"}}),
+    "a name of 10,000 characters": lambda d, r: d["nodes"].update({"n" * 10_000: {}}),
     "a field of 10,000 characters": lambda d, r: some_node(d, r).update({"f" * 10_000: 1}),
     "an arrow in a name": lambda d, r: d["nodes"].update({"a > b": {"kind": "store"}}),
     # numbers
@@ -141,10 +141,10 @@ CASES = [(name, copy_) for name in CHANGES for copy_ in range(2)]
 
 
 def bomb(height: int, width: int) -> str:
-    lines = ["a0: &a0 [lol]"]
-    for i in range(1, height):
-        lines.append(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * width)}]")
-    return "\n".join(lines)
+    def row(i: int) -> str:
+        return f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * width)}]"
+
+    return "\n".join(["a0: &a0 [lol]", *map(row, range(1, height))])
 
 
 QUICKSTART = (ROOT / "quickstart.yaml").read_text(encoding="utf-8")
@@ -181,7 +181,7 @@ TEXTS: dict[str, bytes] = {
     "not a map": b"- a\n- b\n",
     "a single word": b"scenario\n",
     "json with a trailing comma": b'{"kind": "scenario", "name": "x",,}',
-    "not a number": b"kind: scenario\nname: x\nhorizon: .nan\nnodes: {a: {kind: store, stock: .inf}}\n",
+    "not a number": b"name: x\nhorizon: .nan\nnodes: {a: {kind: store, stock: .inf}}\n",
     "a number out of reach": (HEAD + "nodes: {a: {kind: store, stock: 1e400}}\n").encode(),
     "a number of 100,000 digits": (HEAD + "horizon2: " + "9" * 100_000).encode(),
     "a key of 1,000,000 characters": (HEAD + "k" * 1_000_000 + ": 1\n").encode(),

@@ -1,0 +1,353 @@
+"""Imports instance files of stockpyl (Snyder 2023), as its ``save_instance`` writes them.
+
+The period conventions are those of ``snyder``. Lead times that are fractions of stockpyl's time
+unit become whole periods: the twin reviews as often as their greatest common divisor.
+"""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+from pydantic import Field
+
+from twin.importers.draft import Draft, ImportOptions, Names, days, number
+from twin.importers.formats import one_file
+from twin.importers.sources import Foreign, read_json, refuse, refuse_at, validated
+from twin.importers.stockpyl_demand import StockpylDemand, demand_of
+from twin.scenario.findings import clip, did_you_mean, shown
+from twin.scenario.nodes import Mark
+
+SOURCE = "external supplier"
+PERIODS = 1_000
+"""Horizon of an imported instance, in periods; the files have none."""
+SHORTEST_PERIOD = Fraction(1, 96)
+Index = Annotated[int, Field(strict=True)]
+
+
+class StockpylPolicy(Foreign):
+    """An inventory policy."""
+
+    type: str | None = None
+    base_stock_level: float | None = None
+    order_quantity: float | None = None
+    reorder_point: float | None = None
+    order_up_to_level: float | None = None
+
+
+class StockpylDisruptions(Foreign):
+    """A disruption process."""
+
+    random_process_type: str | None = None
+
+
+class StockpylNode(Foreign):
+    """One stage; the leading underscores of the file's keys are taken off."""
+
+    index: Index
+    name: str | None = None
+    predecessor_indices: tuple[Index, ...] = ()
+    successor_indices: tuple[Index, ...] = ()
+    local_holding_cost: float | None = None
+    echelon_holding_cost: float | None = None
+    local_holding_cost_function: object = None
+    stockout_cost_function: object = None
+    in_transit_holding_cost: float | None = None
+    stockout_cost: float | None = None
+    revenue: float | None = None
+    shipment_lead_time: float | None = Field(default=None, ge=0, le=10_000)
+    order_lead_time: float | None = Field(default=None, ge=0, le=10_000)
+    processing_time: float | None = Field(default=None, ge=0, le=10_000)
+    external_inbound_cst: float | None = None
+    external_outbound_cst: float | None = None
+    demand_bound_constant: float | None = None
+    units_required: float | None = None
+    demand_source: StockpylDemand | None = None
+    initial_inventory_level: float | None = None
+    initial_orders: float | None = None
+    initial_shipments: float | None = None
+    inventory_policy: StockpylPolicy | None = None
+    supply_type: str | None = None
+    disruption_process: StockpylDisruptions | None = None
+    order_capacity: float | None = None
+
+    @property
+    def lead_time(self) -> float:
+        """From the shipment of its suppliers to its own stock; GSM instances call it processing."""
+        return self.shipment_lead_time or self.processing_time or 0.0
+
+
+class StockpylProduct(Foreign):
+    """A product; dummy products stand for "the one product of this stage"."""
+
+    index: Index
+    is_dummy: bool = False
+
+
+class StockpylNetwork(Foreign):
+    """The data of an instance of type ``network``."""
+
+    nodes: Annotated[tuple[StockpylNode, ...], Field(min_length=1, max_length=10_000)]
+    products: tuple[StockpylProduct, ...] = ()
+
+
+class StockpylInstance(Foreign):
+    """One instance; its data is validated once it is chosen."""
+
+    name: str
+    description: str = ""
+    type: str
+    data: dict[str, Any]
+
+
+class StockpylFile(Foreign):
+    """A file of instances."""
+
+    instances: Annotated[tuple[StockpylInstance, ...], Field(min_length=1, max_length=10_000)]
+
+
+def read(files: tuple[Path, ...], options: ImportOptions) -> Draft:
+    """One network of an instance file; ``options.instance`` says which where it has many."""
+    path = one_file(files, "an instance file of stockpyl")
+    data, digest = read_json(path)
+    instance = _chosen(validated(data, StockpylFile, path), options.instance, path)
+    network = validated(_without_underscores(instance.data), StockpylNetwork, path)
+    _check_network(network, path)
+    draft = Draft({}, f"the stockpyl instance {instance.name}", [digest])
+    _Importer(network, instance, draft).fill()
+    return draft
+
+
+def _chosen(file: StockpylFile, wanted: str, path: Path) -> StockpylInstance:
+    networks = {one.name: one for one in file.instances if one.type == "network"}
+    name = next(iter(networks)) if len(networks) == 1 and not wanted else wanted
+    return networks[name] if name in networks else _refuse_choice(file, networks, wanted, path)
+
+
+def _refuse_choice(
+    file: StockpylFile, networks: dict[str, StockpylInstance], wanted: str, path: Path
+) -> NoReturn:
+    if wanted in {one.name for one in file.instances}:
+        hint = "it holds the parameters of a formula"
+        refuse_at(path, f"the instance {shown(wanted)} is not a network", hint)
+    if not networks:
+        refuse_at(path, "no instance of this file is a network")
+    if wanted:
+        hint = did_you_mean(wanted, list(networks))
+        refuse_at(path, f"there is no instance {shown(wanted)}", hint)
+    hint = f"choose one with --instance, such as {next(iter(networks))}"
+    refuse_at(path, f"the file holds {len(networks)} networks", hint)
+
+
+def _without_underscores(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key).lstrip("_"): _without_underscores(part) for key, part in value.items()}
+    return [_without_underscores(part) for part in value] if isinstance(value, list) else value
+
+
+def _check_network(network: StockpylNetwork, path: Path) -> None:
+    """Indices are unique, links have both ends, and one product is all there is."""
+    mark = Mark(str(path), 1, 1)
+    known = [node.index for node in network.nodes]
+    problems = []
+    for position, node in enumerate(network.nodes):
+        where = ("data", "nodes", position)
+        if known.count(node.index) > 1:
+            problems.append(mark.problem(f"the index {node.index} is used twice", path=where))
+        problems.extend(
+            mark.problem(f"there is no node {other}", path=where)
+            for other in (*node.predecessor_indices, *node.successor_indices)
+            if other not in known
+        )
+        suppliers = len(node.predecessor_indices) + (node.supply_type is not None)
+        if suppliers > 1:
+            message = f"node {node.index} is assembled from {suppliers} inputs"
+            hint = "the twin needs a bill of materials, which this importer does not write"
+            problems.append(mark.problem(message, hint, where))
+    if real := [p.index for p in network.products if not p.is_dummy]:
+        message = f"the instance has products of its own ({', '.join(map(str, real[:5]))})"
+        hint = "only instances with one product per stage are imported"
+        problems.append(mark.problem(message, hint, ("data", "products")))
+    if problems:
+        refuse(problems, path)
+
+
+class _Importer:
+    """Fills a draft from one network."""
+
+    def __init__(self, network: StockpylNetwork, instance: StockpylInstance, draft: Draft) -> None:
+        self.network = network
+        self.instance = instance
+        self.draft = draft
+        names = Names(draft)
+        self.source = names.allowed(SOURCE)
+        self.names = {
+            node.index: names.allowed(node.name or f"stage {node.index}") for node in network.nodes
+        }
+        self.step = Fraction(1)
+        self.by_index = {node.index: node for node in network.nodes}
+
+    def fill(self) -> None:
+        """Write the scenario's data into the draft."""
+        period = self.step = self.period()
+        nodes: dict[str, Any] = {self.source: {"kind": "supplier"}}
+        lanes: dict[str, Any] = {}
+        for node in self.upstream_first():
+            nodes[self.names[node.index]] = self.node(node)
+            for source in self.sources(node):
+                lanes[f"{source} -> {self.names[node.index]}"] = self.lane(node, source)
+        name = Names(self.draft).allowed(self.instance.name)
+        self.draft.data = {
+            "kind": "scenario",
+            "name": name,
+            "description": clip(self.instance.description or self.instance.name, 1_000),
+            "currency": "USD",
+            "horizon": days(PERIODS * float(period)),
+            **({"period": days(float(period))} if period != 1 else {}),
+            "convention": "snyder",
+            "nodes": nodes,
+            "lanes": lanes,
+        }
+        self.draft.warn("horizon", f"the file has none; it is {PERIODS:,} periods")
+        self.draft.warn("currency", "the file has none; it is USD")
+
+    def period(self) -> Fraction:
+        """The longest review period of which every lead time is a multiple."""
+        times = [time for n in self.network.nodes for time in (n.lead_time, n.order_lead_time)]
+        exact = [Fraction(time).limit_denominator(1_000) for time in (1.0, *times) if time]
+        parts = [value for value in exact if value]
+        denominator = math.lcm(*(part.denominator for part in parts))
+        common = Fraction(math.gcd(*(int(part * denominator) for part in parts)), denominator)
+        if common >= SHORTEST_PERIOD:
+            if common != 1:
+                message = f"lead times are fractions; the twin reviews every {float(common):g} d"
+                self.draft.warn("period", f"{message}, rates and costs stay per day")
+            return common
+        self.draft.warn("period", "lead times have no common measure; it is one day")
+        return Fraction(1)
+
+    def upstream_first(self) -> list[StockpylNode]:
+        """Every node after its suppliers, as far as there is no cycle (which the check names)."""
+        order: list[StockpylNode] = []
+        waiting = {node.index: set(node.predecessor_indices) for node in self.network.nodes}
+        while waiting:
+            free = [index for index, before in waiting.items() if not before] or list(waiting)
+            for index in free:
+                order.append(self.by_index[index])
+                del waiting[index]
+            for before in waiting.values():
+                before.difference_update(free)
+        return order
+
+    def sources(self, node: StockpylNode) -> list[str]:
+        """Names of what supplies a node."""
+        if node.predecessor_indices:
+            return [self.names[index] for index in node.predecessor_indices]
+        if node.supply_type is None:
+            self.draft.warn(self.names[node.index], "has no supplier; it buys from the source")
+        return [self.source]
+
+    def node(self, node: StockpylNode) -> dict[str, Any]:
+        """One stage as a node."""
+        name = self.names[node.index]
+        self.tell_losses(name, node)
+        demand = node.demand_source and demand_of(node.demand_source, name, self.draft)
+        entry: dict[str, Any] = {"kind": "store" if demand else "warehouse"}
+        level = self.level(name, node)
+        stock = level if node.initial_inventory_level is None else node.initial_inventory_level
+        if stock:
+            entry["stock"] = self.least_zero(name, "initial_inventory_level", stock)
+        if holding := self.holding(node):
+            entry["holding"] = self.least_zero(name, "local_holding_cost", holding)
+        if node.stockout_cost:
+            entry["penalty"] = self.least_zero(name, "stockout_cost", node.stockout_cost)
+        if node.revenue and demand:
+            entry["price"] = self.least_zero(name, "revenue", node.revenue)
+        if level is not None:
+            entry["order_up_to"] = self.least_zero(name, "base_stock_level", level)
+        return {**entry, **({"demand": demand} if demand else {})}
+
+    def least_zero(self, name: str, what: str, value: float) -> int | float:
+        """A quantity that scenarios do not allow below zero."""
+        if value < 0:
+            self.draft.warn(name, f"{what} {value:g} is below zero; it is 0")
+        return number(max(value, 0.0))
+
+    def holding(self, node: StockpylNode) -> float:
+        """Local holding cost; from echelon costs it is the sum of those upstream and one's own."""
+        if node.local_holding_cost is not None or node.echelon_holding_cost is None:
+            return node.local_holding_cost or 0.0
+        total, seen = 0.0, set()
+        stage: StockpylNode | None = node
+        while stage is not None and stage.index not in seen:
+            seen.add(stage.index)
+            total += stage.echelon_holding_cost or 0.0
+            above = stage.predecessor_indices
+            stage = self.by_index[above[0]] if above else None
+        name = self.names[node.index]
+        message = f"holding {total:g} is the sum of the echelon holding costs from upstream"
+        self.draft.comments[("nodes", name)] = message
+        return total
+
+    def level(self, name: str, node: StockpylNode) -> float | None:
+        """The local order-up-to level of a base-stock policy, else None with a warning."""
+        policy = node.inventory_policy
+        kind = policy.type if policy else None
+        if policy is None or kind is None or (kind == "BS" and policy.base_stock_level is None):
+            self.draft.warn(name, "has no base-stock level; the twin derives one")
+            return None
+        if kind == "BS":
+            return policy.base_stock_level
+        if kind in ("EBS", "BEBS") and policy.base_stock_level is not None:
+            below = [self.by_index[i].inventory_policy for i in node.successor_indices]
+            self.draft.warn(name, f"its echelon base-stock level ({kind}) became a local one")
+            return policy.base_stock_level - sum((p and p.base_stock_level) or 0 for p in below)
+        if kind == "sS" and policy.order_up_to_level is not None:
+            self.draft.warn(name, f"reorder point {policy.reorder_point} is not used, only S")
+            return policy.order_up_to_level
+        self.draft.warn(name, f"the policy {shown(kind)} is not used; the twin derives a level")
+        return None
+
+    def lane(self, node: StockpylNode, source: str) -> dict[str, Any]:
+        """The way from a supplier into a stage."""
+        entry: dict[str, Any] = {"lead_time": days(node.lead_time)}
+        if node.order_lead_time:
+            entry["order_lead_time"] = days(node.order_lead_time)
+        entry |= self.pipelines(node)
+        above = next((n for n in self.network.nodes if self.names[n.index] == source), None)
+        if above is not None and above.in_transit_holding_cost is not None:
+            name = self.names[above.index]
+            held = self.least_zero(name, "in_transit_holding_cost", above.in_transit_holding_cost)
+            entry["holding"] = held
+        if node.order_capacity is not None:
+            entry["order_capacity"] = number(node.order_capacity)
+        return entry
+
+    def pipelines(self, node: StockpylNode) -> dict[str, Any]:
+        """What is on its way at the start: the same amount for every period of the lead time."""
+        period = float(self.step)
+        entry: dict[str, Any] = {}
+        for key, amount, time in (
+            ("in_transit", node.initial_shipments, node.lead_time),
+            ("orders_under_way", node.initial_orders, node.order_lead_time),
+        ):
+            slots = round((time or 0.0) / period)
+            if amount and slots:
+                entry[key] = [number(amount)] * slots
+        return entry
+
+    def tell_losses(self, name: str, node: StockpylNode) -> None:
+        """Warn of every field that says something the scenario does not."""
+        for field in (
+            "external_inbound_cst", "external_outbound_cst", "demand_bound_constant",
+            "units_required", "local_holding_cost_function", "stockout_cost_function",
+        ):  # fmt: skip
+            if getattr(node, field) not in (None, 0):
+                self.draft.warn(name, f"{field} is not used")
+        process = node.disruption_process
+        if process is not None and process.random_process_type is not None:
+            self.draft.warn(name, f"disruptions ({process.random_process_type}) are not used")
+        if node.processing_time is not None and node.shipment_lead_time is None:
+            self.draft.warn(name, "processing_time became the lead time of the lanes into it")
