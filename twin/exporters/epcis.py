@@ -57,10 +57,11 @@ def events(ledger: PeriodLedger, began: datetime.datetime, base: str) -> Iterato
     """Receipts and shipments by period, the receipts first, lanes in order."""
     told = 0
     period = datetime.timedelta(days=ledger.world.model.period)
+    moving = ledger.world.source != ledger.world.destination  # production stays where it is
     for t in range(ledger.world.periods):
         for name, step, disposition in reversed(STEPS):
             moved = getattr(ledger, name)[t]
-            for lane in np.flatnonzero((moved > DUST).any(axis=1)):
+            for lane in np.flatnonzero((moved > DUST).any(axis=1) & moving):
                 told += 1
                 if told > MAX_EVENTS:
                     raise _too_many()
