@@ -14,6 +14,7 @@ import pytest
 from pydantic import AnyUrl, AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter
 
 import twin
+from agents.runs import create_run
 from twin.cli import run
 from twin.engine.ledger import PeriodLedger
 from twin.exporters import geojson_text, tables_of, write_csv, write_epcis, write_parquet
@@ -43,6 +44,7 @@ PLACED: dict[str, Any] = {
         "Hafen Hamburg -> dc/1": {"lead_time": "2 d"},
         "dc/1 -> k\u00f6ln": {"lead_time": "1 d", "distance": "300 km"},
         "dc/1 -> nowhere": {"lead_time": "1 d"},
+        "dc/1 -> k\u00f6ln via rail": {"lead_time": "2 d"},
     },
 }
 
@@ -72,7 +74,7 @@ def test_sites_are_points_and_lanes_are_lines_between_them(tmp_path: Path) -> No
     text = geojson_text(scenario)
     features = json.loads(text)["features"]
     kinds = [feature["geometry"] and feature["geometry"]["type"] for feature in features]
-    assert kinds == ["Point", "Point", "Point", None, "LineString", "LineString", None]
+    assert kinds == ["Point"] * 3 + [None] + ["LineString"] * 2 + [None, "LineString"]
     assert features[4]["geometry"]["coordinates"] == [[9.99, 53.55], [9.73, 52.37]]
     assert back(text, tmp_path) == scenario.digest
 
@@ -220,6 +222,19 @@ def test_nothing_half_written_is_left_where_writing_failed(
     with pytest.raises(twin.TwinError, match="cannot write the file"):
         write_csv(ledger, tmp_path / "folder")
     assert [path.name for path in tmp_path.iterdir()] == ["folder"]
+
+
+def test_a_run_is_exported_as_it_was_when_it_started(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scenario = from_mapping(PLACED)
+    made = create_run(tmp_path / "runs", scenario, 3, (), "twin train placed.yaml")
+    out = tmp_path / "map.geojson"
+    assert run(["export", "geojson", str(made.path), "--out", str(out), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["scenario_digest"] == scenario.digest
+    assert run(["export", "csv", str(made.path), "--out", str(tmp_path / "x.csv")]) == 0
+    assert run(["export", "csv", str(tmp_path), "--out", str(tmp_path / "y.csv")]) == 3
+    assert "there is no such file" in capsys.readouterr().err
 
 
 def test_the_command_exports_scenarios_and_refuses_a_wrong_date(

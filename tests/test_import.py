@@ -14,6 +14,7 @@ from twin.cli import run
 from twin.env.rules import default_rule
 from twin.errors import ScenarioError, UsageError
 from twin.exogenous.path import path_with_demand
+from twin.exogenous.streams import stream
 from twin.importers import Draft, ImportOptions, Written, read_draft, write_scenario
 from twin.importers.sphere import great_circle_km
 from twin.importers.writing import with_overrides
@@ -346,3 +347,45 @@ def test_a_scenario_that_would_not_be_valid_is_not_written(
 def test_an_import_of_several_files_needs_a_place_for_them() -> None:
     with pytest.raises(UsageError, match="more than one file"):
         write_scenario(draft_of("demand", "demand_long.csv", gaps="zero"), None)
+
+
+SAMPLES = {
+    "stockpyl": ("stockpyl_instances.json",),
+    "willems": WILLEMS,
+    "demand": ("demand_long.csv",),
+    "geojson": ("sites.geojson",),
+    "vrplib": ("small-n6-k2.vrp",),
+    "solomon": ("solomon.txt",),
+}
+PIECES = (b"", b"-", b"9" * 400, b"nan", b'"', b",", b"\n", b"{", b"]", b"\x00", b"\xff", b"1e400",
+          b"null", b"-1", b"->", b":", b"\t", b"0")  # fmt: skip
+
+
+def damaged(content: bytes, rng: np.random.Generator) -> bytes:
+    """A file with one stretch cut out and something else put in its place."""
+    start = int(rng.integers(len(content)))
+    end = min(len(content), start + int(rng.integers(0, 30)))
+    return content[:start] + PIECES[int(rng.integers(len(PIECES)))] + content[end:]
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_a_damaged_file_is_refused_or_imported_and_never_more(name: str, tmp_path: Path) -> None:
+    rng = stream(14, f"damaged/{name}")
+    contents = [(DATA / file).read_bytes() for file in SAMPLES[name]]
+    if name == "stockpyl":
+        contents = [json.dumps(json.loads(contents[0])["instances"][0]).encode()]
+        contents = [b'{"instances": [' + contents[0] + b"]}"]
+    outcomes = set()
+    for _ in range(60):
+        paths = []
+        for number, content in enumerate(contents):
+            paths.append(tmp_path / f"{number}.txt")
+            paths[-1].write_bytes(damaged(content, rng))
+        try:
+            draft = read_draft(name, tuple(paths), ImportOptions(stem="made", gaps="zero"))
+            write_scenario(draft, tmp_path / "made.yaml", force=True)
+            outcomes.add("imported")
+        except (ScenarioError, UsageError) as error:
+            outcomes.add("refused" if str(error) else "refused without a word")
+    assert outcomes <= {"refused", "imported"}
+    assert "refused" in outcomes

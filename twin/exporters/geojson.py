@@ -12,7 +12,7 @@ from typing import Any
 
 from twin.scenario import Scenario
 from twin.scenario.dump import plain
-from twin.scenario.lanes import split_lane
+from twin.scenario.lanes import split_lane, way_of
 from twin.scenario.model import ScenarioModel
 
 
@@ -41,7 +41,9 @@ def features(model: ScenarioModel, data: dict[str, Any]) -> Iterator[dict[str, A
         here, there = (places.get(end) for end in ends)
         both = here is not None and there is not None
         line = {"type": "LineString", "coordinates": [here, there]} if both else None
-        yield _feature(line, {"source": ends[0], "destination": ends[1], **data["lanes"][key]})
+        way = {"via": way_of(key)} if way_of(key) else {}
+        names = {"source": ends[0], "destination": ends[1], **way}
+        yield _feature(line, {**names, **data["lanes"][key]})
 
 
 def _feature(geometry: dict[str, Any] | None, properties: dict[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from twin.scenario.files import FileHash
 from twin.scenario.findings import clip, shown
+from twin.scenario.lanes import VIA
 
 MAX_NAME = 80
 
@@ -62,7 +63,8 @@ class Names:
     def allowed(self, text: object) -> str:
         """A name without ``>``, control characters or outer spaces, at most 80 characters long."""
         raw = str(text)
-        name = "".join(c if c.isprintable() else " " for c in raw.replace(">", "-"))
+        plain = raw.replace(">", "-").replace(VIA, " by way of ")
+        name = "".join(c if c.isprintable() else " " for c in plain)
         name = " ".join(name.split())[:MAX_NAME].strip() or "unnamed"
         unique = name
         for number in range(2, len(self.taken) + 3):

@@ -19,6 +19,7 @@ from twin.importers.sources import Foreign, read_json, refuse, validated
 from twin.importers.sphere import great_circle_km, path_km
 from twin.scenario.findings import Path as DataPath
 from twin.scenario.findings import clip, did_you_mean, either, shown
+from twin.scenario.lanes import ARROW, VIA, split_lane
 from twin.scenario.model import ScenarioModel
 from twin.scenario.nodes import Mark
 from twin.scenario.sites import Node
@@ -26,9 +27,13 @@ from twin.scenario.transport import Lane
 
 SNAP_KM = 1.0
 """How far the end of a line may be from the site it means."""
+BAND_DEGREES = 0.01
+"""Width of a band of latitude: a little more than SNAP_KM."""
 SAME_PLACE_KM = 1e-6
 NAMES = ("name", "id", "title")
 ENDS = (("source", "from", "origin"), ("destination", "to", "target"))
+WAY = "via"
+"""Property that tells parallel lanes apart."""
 OWN_MEMBERS = {"type", "features", "scenario", "bbox", "name"}
 HORIZON = "90 d"
 Position = tuple[float, float]
@@ -80,6 +85,8 @@ class _Importer:
         self.names = Names(draft)
         self.problems: list[Problem] = []
         self.places: dict[str, Position] = {}
+        self.bands: dict[int, list[str]] = {}
+        """Names of sites by band of latitude, so that the nearest is found among few."""
         self.known: dict[str, str] = {}
         """Name in the scenario by name in the file."""
 
@@ -142,6 +149,7 @@ class _Importer:
             position = self.position(feature.geometry.coordinates, index, "coordinates")
             if position is not None:
                 self.places[name] = position
+                self.bands.setdefault(round(position[1] / BAND_DEGREES), []).append(name)
                 node["location"] = list(position)
         return name, {**node, **own}
 
@@ -174,9 +182,10 @@ class _Importer:
         ends = [self.end(named[side], line, side, index) for side in (0, 1)]
         if None in ends:
             return None
-        used = {key for keys in ENDS for key in keys} | set(NAMES)
+        used = {key for keys in ENDS for key in keys} | {*NAMES, WAY}
         properties = {k: v for k, v in (feature.properties or {}).items() if k not in used}
-        key = f"{ends[0]} -> {ends[1]}"
+        way = (feature.properties or {}).get(WAY)
+        key = f"{ends[0]} {ARROW} {ends[1]}{f'{VIA}{way}' if way else ''}"
         lane = self.fields(properties, set(Lane.model_fields), f"lane {key}")
         if "lead_time" not in lane and self.collection.scenario is None:
             self.draft.warn(f"lane {key}", "has no lead_time; it is 0 d")
@@ -206,12 +215,18 @@ class _Importer:
             self.complain(index, f"expected a property {ENDS[side][0]}")
             return None
         point = line[-side]
-        near = min(self.places, key=lambda n: great_circle_km(self.places[n], point), default=None)
+        near = self.nearest(point)
         if near is None or great_circle_km(self.places[near], point) > SNAP_KM:
             message = f"no site within {SNAP_KM:g} km of its {('start', 'end')[side]}"
             self.complain(index, message, f"name it in the property {ENDS[side][0]}")
             return None
         return near
+
+    def nearest(self, point: Position) -> str | None:
+        """The nearest site among those of about the same latitude, where there is one."""
+        band = round(point[1] / BAND_DEGREES)
+        close = [name for b in (band - 1, band, band + 1) for name in self.bands.get(b, ())]
+        return min(close, key=lambda n: great_circle_km(self.places[n], point), default=None)
 
     def is_straight(self, line: list[Position], ends: list[str | None]) -> bool:
         """Tell a line from site to site, whose length the twin computes by itself."""
@@ -225,8 +240,8 @@ class _Importer:
 
     def guess_kinds(self, nodes: dict[str, Any], lanes: dict[str, Any]) -> None:
         """Where the file has no kind, the lanes tell."""
-        ends = [key.split(" -> ") for key in lanes]
-        fed, feeding = {end[-1] for end in ends}, {end[0] for end in ends}
+        ends = [split_lane(key) or ("", "") for key in lanes]
+        fed, feeding = {end[1] for end in ends}, {end[0] for end in ends}
         for name, node in nodes.items():
             if "kind" not in node:
                 kind = "supplier" if name not in fed and name in feeding else "warehouse"

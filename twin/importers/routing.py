@@ -102,7 +102,7 @@ def _tell(routing: Routing, draft: Draft) -> None:
     draft.warn("costs", "the file has none: holding 0.1 and 0.5 a day, a lost sale 5, are examples")
     timed = [c for c in routing.customers if c.window or c.service]
     if timed:
-        message = f"of {len(timed):,} customers are not used, such as"
+        message = f"of {len(timed):,} customers are not used, being shorter than a period, such as"
         first = timed[0]
         window = f"{first.window[0]:g} to {first.window[1]:g}" if first.window else "none"
         example = f"{first.name}: {window}, service {first.service:g}"

@@ -7,7 +7,9 @@ unit become whole periods: the twin reviews as often as their greatest common di
 from __future__ import annotations
 
 import math
+from collections import Counter
 from fractions import Fraction
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -150,11 +152,11 @@ def _without_underscores(value: Any) -> Any:
 def _check_network(network: StockpylNetwork, path: Path) -> None:
     """Indices are unique, links have both ends, and one product is all there is."""
     mark = Mark(str(path), 1, 1)
-    known = [node.index for node in network.nodes]
+    known = Counter(node.index for node in network.nodes)
     problems = []
     for position, node in enumerate(network.nodes):
         where = ("data", "nodes", position)
-        if known.count(node.index) > 1:
+        if known[node.index] > 1:
             problems.append(mark.problem(f"the index {node.index} is used twice", path=where))
         problems.extend(
             mark.problem(f"there is no node {other}", path=where)
@@ -166,6 +168,11 @@ def _check_network(network: StockpylNetwork, path: Path) -> None:
             message = f"node {node.index} is assembled from {suppliers} inputs"
             hint = "the twin needs a bill of materials, which this importer does not write"
             problems.append(mark.problem(message, hint, where))
+    try:
+        TopologicalSorter({n.index: n.predecessor_indices for n in network.nodes}).prepare()
+    except CycleError as error:
+        names = " -> ".join(str(index) for index in error.args[1])
+        problems.append(mark.problem(f"the nodes form a cycle: {clip(names, 200)}"))
     if real := [p.index for p in network.products if not p.is_dummy]:
         message = f"the instance has products of its own ({', '.join(map(str, real[:5]))})"
         hint = "only instances with one product per stage are imported"
@@ -188,6 +195,7 @@ class _Importer:
         }
         self.step = Fraction(1)
         self.by_index = {node.index: node for node in network.nodes}
+        self.by_name = {self.names[node.index]: node for node in network.nodes}
 
     def fill(self) -> None:
         """Write the scenario's data into the draft."""
@@ -229,17 +237,9 @@ class _Importer:
         return Fraction(1)
 
     def upstream_first(self) -> list[StockpylNode]:
-        """Every node after its suppliers, as far as there is no cycle (which the check names)."""
-        order: list[StockpylNode] = []
-        waiting = {node.index: set(node.predecessor_indices) for node in self.network.nodes}
-        while waiting:
-            free = [index for index, before in waiting.items() if not before] or list(waiting)
-            for index in free:
-                order.append(self.by_index[index])
-                del waiting[index]
-            for before in waiting.values():
-                before.difference_update(free)
-        return order
+        """Every node after its suppliers."""
+        before = {node.index: node.predecessor_indices for node in self.network.nodes}
+        return [self.by_index[index] for index in TopologicalSorter(before).static_order()]
 
     def sources(self, node: StockpylNode) -> list[str]:
         """Names of what supplies a node."""
@@ -316,7 +316,7 @@ class _Importer:
         if node.order_lead_time:
             entry["order_lead_time"] = days(node.order_lead_time)
         entry |= self.pipelines(node)
-        above = next((n for n in self.network.nodes if self.names[n.index] == source), None)
+        above = self.by_name.get(source)
         if above is not None and above.in_transit_holding_cost is not None:
             name = self.names[above.index]
             held = self.least_zero(name, "in_transit_holding_cost", above.in_transit_holding_cost)

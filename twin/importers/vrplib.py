@@ -23,6 +23,7 @@ MATRICES = ("FULL_MATRIX", "LOWER_ROW", "UPPER_ROW", "LOWER_DIAG_ROW", "UPPER_DI
 USED_KEYS = ("NAME", "COMMENT", "TYPE", "DIMENSION", "EDGE_WEIGHT_TYPE", "EDGE_WEIGHT_FORMAT",
              "NODE_COORD_TYPE", "CAPACITY", "VEHICLES", "DISPLAY_DATA_TYPE")  # fmt: skip
 USED_SECTIONS = ("NODE_COORD_SECTION", "DEMAND_SECTION", "DEPOT_SECTION", "EDGE_WEIGHT_SECTION")
+LARGEST = 1e12
 Row = list[float]
 
 
@@ -40,7 +41,7 @@ class Instance:
         """The number after a key; raises ScenarioError."""
         if key not in self.keys:
             refuse_at(self.path, f"the line {key} is missing")
-        if not _NUMBER.match(self.keys[key]):
+        if not _NUMBER.match(self.keys[key]) or abs(float(self.keys[key])) > LARGEST:
             message = f"{key}: got {shown(clip(self.keys[key]))}, expected a number"
             refuse_at(self.path, message, line=self.lines[key])
         return float(self.keys[key])
@@ -77,7 +78,10 @@ def _parsed(path: Path, text: str) -> Instance:
         if words[0].upper() == "EOF":
             break
         if all(map(_NUMBER.match, words)) and section:
-            instance.sections[section].append((line, [float(word) for word in words]))
+            row = [float(word) for word in words]
+            if max(map(abs, row)) > LARGEST:
+                refuse_at(path, f"got a number beyond {LARGEST:.0e}", line=line)
+            instance.sections[section].append((line, row))
             continue
         key, colon, value = raw.partition(":")
         name = key.strip().upper()
