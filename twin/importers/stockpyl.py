@@ -163,10 +163,9 @@ def _check_network(network: StockpylNetwork, path: Path) -> None:
             for other in (*node.predecessor_indices, *node.successor_indices)
             if other not in known
         )
-        suppliers = len(node.predecessor_indices) + (node.supply_type is not None)
-        if suppliers > 1:
-            message = f"node {node.index} is assembled from {suppliers} inputs"
-            hint = "the twin needs a bill of materials, which this importer does not write"
+        if node.predecessor_indices and node.supply_type is not None:
+            message = f"node {node.index} has suppliers inside and outside the network"
+            hint = "put a stage between it and the one outside"
             problems.append(mark.problem(message, hint, where))
     try:
         TopologicalSorter({n.index: n.predecessor_indices for n in network.nodes}).prepare()
@@ -195,6 +194,8 @@ class _Importer:
         }
         self.step = Fraction(1)
         self.by_index = {node.index: node for node in network.nodes}
+        self.product = self.products()
+        self.several = len(set(self.product.values())) > 1
         self.by_name = {self.names[node.index]: node for node in network.nodes}
 
     def fill(self) -> None:
@@ -215,6 +216,7 @@ class _Importer:
             "horizon": days(PERIODS * float(period)),
             **({"period": days(float(period))} if period != 1 else {}),
             "convention": "snyder",
+            **({"products": {p: {} for p in self.product.values()}} if self.several else {}),
             "nodes": nodes,
             "lanes": lanes,
         }
@@ -241,6 +243,20 @@ class _Importer:
         before = {node.index: node.predecessor_indices for node in self.network.nodes}
         return [self.by_index[index] for index in TopologicalSorter(before).static_order()]
 
+    def products(self) -> dict[int, str]:
+        """What each stage holds: in assembly systems, an own thing where it starts or joins."""
+        if all(len(node.predecessor_indices) < 2 for node in self.network.nodes):
+            return dict.fromkeys(self.by_index, "")
+        found: dict[int, str] = {}
+        for node in self.upstream_first():
+            above = node.predecessor_indices
+            found[node.index] = found[above[0]] if len(above) == 1 else self.names[node.index]
+        return found
+
+    def per_product(self, node: StockpylNode, amount: int | float) -> Any:
+        """An amount of what a stage holds."""
+        return {self.product[node.index]: amount} if self.several else amount
+
     def sources(self, node: StockpylNode) -> list[str]:
         """Names of what supplies a node."""
         if node.predecessor_indices:
@@ -254,11 +270,14 @@ class _Importer:
         name = self.names[node.index]
         self.tell_losses(name, node)
         demand = node.demand_source and demand_of(node.demand_source, name, self.draft)
-        entry: dict[str, Any] = {"kind": "store" if demand else "warehouse"}
+        joins = len(node.predecessor_indices) > 1
+        kind = "factory" if joins else ("store" if demand else "warehouse")
+        entry: dict[str, Any] = {"kind": kind}
         level = self.level(name, node)
         stock = level if node.initial_inventory_level is None else node.initial_inventory_level
         if stock:
-            entry["stock"] = self.least_zero(name, "initial_inventory_level", stock)
+            initial = self.least_zero(name, "initial_inventory_level", stock)
+            entry["stock"] = self.per_product(node, initial)
         if holding := self.holding(node):
             entry["holding"] = self.least_zero(name, "local_holding_cost", holding)
         if node.stockout_cost:
@@ -266,8 +285,27 @@ class _Importer:
         if node.revenue and demand:
             entry["price"] = self.least_zero(name, "revenue", node.revenue)
         if level is not None:
-            entry["order_up_to"] = self.least_zero(name, "base_stock_level", level)
+            up_to = self.least_zero(name, "base_stock_level", level)
+            entry["order_up_to"] = self.per_product(node, up_to)
+        if joins:
+            self.join(node, entry)
+        if demand and self.several:
+            demand = {self.product[node.index]: demand}
         return {**entry, **({"demand": demand} if demand else {})}
+
+    def join(self, node: StockpylNode, entry: dict[str, Any]) -> None:
+        """Production at once from one unit of each input; inputs wait at their stage's cost."""
+        own = self.product[node.index]
+        above = [self.by_index[index] for index in node.predecessor_indices]
+        bom = {self.product[input_.index]: 1 for input_ in above}
+        if len(bom) < len(above):
+            self.draft.warn(self.names[node.index], "two inputs are the same product; one is used")
+        entry["holding"] = {own: entry.get("holding", 0)} | {
+            self.product[input_.index]: number(self.holding(input_)) for input_ in above
+        }
+        if "order_up_to" in entry:
+            entry["order_up_to"] |= dict.fromkeys(bom, 0)
+        entry["production"] = {"mode": "to_stock", "bom": {own: bom}}
 
     def least_zero(self, name: str, what: str, value: float) -> int | float:
         """A quantity that scenarios do not allow below zero."""
@@ -315,8 +353,11 @@ class _Importer:
         entry: dict[str, Any] = {"lead_time": days(node.lead_time)}
         if node.order_lead_time:
             entry["order_lead_time"] = days(node.order_lead_time)
-        entry |= self.pipelines(node)
         above = self.by_name.get(source)
+        carried = self.product[(above or node).index]
+        if self.several:
+            entry["products"] = [carried]
+        entry |= self.pipelines(node, carried)
         if above is not None and above.in_transit_holding_cost is not None:
             name = self.names[above.index]
             held = self.least_zero(name, "in_transit_holding_cost", above.in_transit_holding_cost)
@@ -325,7 +366,7 @@ class _Importer:
             entry["order_capacity"] = number(node.order_capacity)
         return entry
 
-    def pipelines(self, node: StockpylNode) -> dict[str, Any]:
+    def pipelines(self, node: StockpylNode, carried: str) -> dict[str, Any]:
         """What is on its way at the start: the same amount for every period of the lead time."""
         period = float(self.step)
         entry: dict[str, Any] = {}
@@ -335,7 +376,8 @@ class _Importer:
         ):
             slots = round((time or 0.0) / period)
             if amount and slots:
-                entry[key] = [number(amount)] * slots
+                each = {carried: number(amount)} if self.several else number(amount)
+                entry[key] = [each] * slots
         return entry
 
     def tell_losses(self, name: str, node: StockpylNode) -> None:
