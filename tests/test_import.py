@@ -71,7 +71,7 @@ def test_an_imported_instance_costs_what_stockpyl_simulated(name: str, batch: bo
     np.testing.assert_allclose(ledger.cost, recorded["cost"], rtol=0, atol=1e-6)
 
 
-def test_an_imported_assembly_holds_what_stockpyl_simulated() -> None:
+def test_an_imported_assembly_holds_and_costs_what_stockpyl_simulated() -> None:
     recorded = COSTS["assembly_3_stage"]
     draft = draft_of("stockpyl", STOCKPYL, instance="assembly_3_stage")
     world = compile_world(imported(draft, "horizon=40 d").model)
@@ -84,6 +84,7 @@ def test_an_imported_assembly_holds_what_stockpyl_simulated() -> None:
         sent = [k for k, (source, to) in enumerate(ends) if source == node != to]
         held = held - ledger.unfilled[:, sent, product].sum(axis=1)
         np.testing.assert_allclose(held, levels, rtol=0, atol=1e-9)
+    np.testing.assert_allclose(ledger.cost, recorded["cost"], rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize("name", OPTIMA)
