@@ -28,6 +28,7 @@ from twin.options import (
 if TYPE_CHECKING:
     from rich.progress import Progress
 
+    from agents.runs import RunFolder
     from stress.training import Plan
     from stress.trial import Trial
 
@@ -162,10 +163,25 @@ def opened_trial(
 
     terms = read_terms(suite, gate)
     folder = open_run(run)
+    _tell_changes(folder)
     with stages(quiet) as display, folder.timed(stage):
         trial = with_champion(open_trial(folder, terms, display, jobs), registry)
         seal_artifact(folder)
         yield replace(trial, sabotage=sabotage), display
+
+
+def _tell_changes(folder: RunFolder) -> None:
+    """Name the files that are no longer what this run was trained on."""
+    from agents.changes import changed_files
+
+    told = changed_files(folder)
+    for sentence in told:
+        click.echo(f"note: {sentence}", err=True)
+    if told:
+        text = (
+            "this run keeps the scenario it was trained on; a changed file is a different scenario"
+        )
+        click.echo(f"note: {text}: train a new run for it", err=True)
 
 
 @click.command()
@@ -261,6 +277,7 @@ def replay(run: Path, case: str, suite: Path, gate: Path, registry: Path, as_jso
     from twin.progress import stages
 
     folder = open_run(run)
+    _tell_changes(folder)
     with stages(quiet=True) as display:
         trial = with_champion(open_trial(folder, read_terms(suite, gate), display), registry)
     known = {found.id: found for found in expand(campaign_of(trial)) if found.id.startswith(case)}

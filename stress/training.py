@@ -11,6 +11,7 @@ from pathlib import Path
 
 from rich.progress import Progress
 
+from agents.changes import why_not_resumed
 from agents.checkpoint.registry import ChampionRecord
 from agents.learn.config import TrainConfig, train_config, training_digest
 from agents.runs import RunFolder, create_run, unfinished_run
@@ -50,7 +51,7 @@ def trained_trial(plan: Plan, display: Progress) -> Trial:
         terms = read_terms(plan.suite, plan.gate)
         config = train_config(plan.seed, plan.agent_steps, plan.algorithm, plan.training)
         parent = None if plan.from_scratch else reigning(plan.registry, scenario.name)
-        folder = _folder(plan, scenario, terms, config, parent)
+        folder = _folder(plan, scenario, terms, config, parent, display)
         line(1.0, str(folder.path))
     with folder.timed("tune"):
         rules = tune_stage(folder, world, plan.seed, display)
@@ -68,6 +69,7 @@ def _folder(
     terms: Terms,
     config: TrainConfig,
     parent: ChampionRecord | None,
+    display: Progress,
 ) -> RunFolder:
     settings = {
         **terms.settings,
@@ -77,6 +79,9 @@ def _folder(
         "parent": parent.bundle_hash if parent else "",
     }
     found = unfinished_run(plan.runs, scenario, plan.seed, settings) if plan.resume else None
+    if plan.resume and found is None:
+        for sentence in why_not_resumed(plan.runs, scenario, plan.seed, settings):
+            display.console.print(f"not resumed: {sentence}", markup=False, soft_wrap=True)
     return found or create_run(
         plan.runs, scenario, plan.seed, plan.overrides, plan.command, settings
     )

@@ -24,8 +24,13 @@ COMMANDS = {
     "diff": ("twin.authoring_commands:diff", "Say what changed between two scenarios."),
     "sweep": ("twin.authoring_commands:sweep", "List or write the variants of a sweep file."),
     "schema": ("twin.authoring_commands:schema", "Write the JSON Schemas that editors read."),
+    "import": (
+        "twin.importers.commands:import_command",
+        "Turn files of other programs into a scenario.",
+    ),
     "doctor": ("twin.commands:doctor", "Check this installation."),
     "simulate": ("agents.commands:simulate", "Run a network under a policy for some seeds."),
+    "export": ("agents.export_commands:export", "Write GeoJSON, EPCIS events, or the ledger."),
     "risk": ("agents.risk_commands:risk", "Take one node out at a time: cost, service, recovery."),
     "bound": ("agents.bound_commands:bound", "What a scenario leaves to win: the LP bound."),
     "train": ("stress.commands:train", "Train a fleet with MAPPO."),

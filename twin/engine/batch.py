@@ -253,7 +253,9 @@ class BatchEngine:
         if self._returns is not None:
             self._returns.leave(self.t, left)
         trips = self._no_trips if trips is None else trips
-        self._row |= {"shipped": shipped, "trips": trips, "unfilled": self.book}
+        produces = self.arrays.produces
+        unfilled = self.book if produces is None else self.book * (1 - produces[:, None])
+        self._row |= {"shipped": shipped, "trips": trips, "unfilled": unfilled}
         self._shipped[self.t] = shipped
         self._aboard[self.t] = self._on_the_road(shipped)
         if self.arrays.source_keeps is not None:

@@ -198,7 +198,8 @@ class EventEngine:
         self._allocator.arrive(arrived)
         for lanes in self._levels:
             self._ship_lanes(lanes)
-        self.quantities.unfilled[self.t] = self.book
+        # What waits to be produced is nobody's unfilled order, and costs no penalty.
+        self.quantities.unfilled[self.t] = self.book * ~self.world.produces[:, None]
         if self._rules.drops.any():
             dropped = np.where(self._rules.drops[:, None], self.book, 0.0)
             self._allocator.settle(dropped)

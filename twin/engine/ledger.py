@@ -29,7 +29,9 @@ class Quantities:
     ordered: Floats  # (period, lane, product)
     shipped: Floats  # (period, lane, product)
     received: Floats  # (period, lane, product)
-    unfilled: Floats  # (period, lane, product) backlog of the source, or cancelled this period
+    unfilled: (
+        Floats  # (period, lane, product) backlog of the source, or cancelled; none of production
+    )
     demand: Floats  # (period, node, product) customers' demand of the period
     sold: Floats  # (period, node, product) served this period, backlog included
     unmet: Floats  # (period, node, product) customers' backlog, or lost this period

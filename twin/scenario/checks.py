@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
+from dataclasses import replace
 from itertools import islice
 from math import exp, log, log1p
 
@@ -23,7 +24,8 @@ from twin.scenario.sites import Node
 from twin.scenario.subject import MAX_PERIODS, Subject, whole_periods
 
 MAX_FINDINGS = 100
-"""Most findings of one check."""
+"""Most findings of one check that are told."""
+MORE = "and more like this from here on"
 MAX_DEMAND = 1e15
 """Units per period: beyond it, counts are no longer exact in float64."""
 COUNTED = (PoissonDemand, NegativeBinomialDemand, CompoundPoissonDemand, TraceDemand)
@@ -173,9 +175,10 @@ CHECKS: tuple[tuple[Check, frozenset[str]], ...] = (
 def check(model: ScenarioModel, root: Tree, damaged: frozenset[str]) -> list[Finding]:
     """Run every check that the damaged sections allow."""
     subject = Subject(model, root)
-    return [
-        finding
-        for run, needs in CHECKS
-        if not needs & damaged
-        for finding in islice(run(subject), MAX_FINDINGS)
-    ]
+    found: list[Finding] = []
+    for run, needs in CHECKS:
+        if not needs & damaged:
+            findings = run(subject)
+            found.extend(islice(findings, MAX_FINDINGS))
+            found.extend(replace(more, message=MORE, hint="") for more in islice(findings, 1))
+    return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from twin.errors import Problem
@@ -21,6 +22,8 @@ MAX_EXTENDS = 8
 class Composer:
     """Reads a file and everything it extends; collects problems and hashes on the way."""
 
+    limits: Mapping[str, int] = field(default_factory=dict)
+    """Most entries of the maps at the top of a file, by key."""
     reader: Reader = field(default_factory=Reader)
     problems: list[Problem] = field(default_factory=list)
 
@@ -31,7 +34,7 @@ class Composer:
         except UnreadableError as error:
             self.problems.append(Mark(path, error.line, 1).problem(error.message))
             return None
-        parsed = parse(text, path)
+        parsed = parse(text, path, self.limits)
         self.problems.extend(parsed.problems)
         if parsed.root is None:
             return None

@@ -15,7 +15,8 @@ OVERRIDE = "--set "
 
 def render(problems: Iterable[Problem], sources: Mapping[str, str]) -> str:
     """Every problem with its line of ``sources`` (file name to text) and a caret under it."""
-    return "\n".join(_rendered(problem, _line_of(problem, sources)) for problem in problems)
+    lines = {file: _lines(text) for file, text in sources.items()}
+    return "\n".join(_rendered(problem, _line_of(problem, lines)) for problem in problems)
 
 
 def read_sources(problems: Iterable[Problem]) -> dict[str, str]:
@@ -29,12 +30,15 @@ def read_sources(problems: Iterable[Problem]) -> dict[str, str]:
     return texts
 
 
-def _line_of(problem: Problem, sources: Mapping[str, str]) -> str | None:
+def _lines(text: str) -> list[str]:
+    return text.replace("\r\n", "\n").replace("\r", "\n").split("\n") if text else []
+
+
+def _line_of(problem: Problem, sources: Mapping[str, list[str]]) -> str | None:
     if problem.file.startswith(OVERRIDE):
         return problem.file.removeprefix(OVERRIDE)
-    text = sources.get(problem.file, "").replace("\r\n", "\n").replace("\r", "\n")
-    lines = text.split("\n")
-    return lines[problem.line - 1] if text and problem.line <= len(lines) else None
+    lines = sources.get(problem.file, [])
+    return lines[problem.line - 1] if problem.line <= len(lines) else None
 
 
 def _rendered(problem: Problem, line: str | None) -> str:

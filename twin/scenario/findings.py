@@ -6,12 +6,15 @@ import json
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
-from difflib import get_close_matches
+from difflib import SequenceMatcher
 from itertools import islice
 
 Path = tuple[str | int, ...]
 MAX_SHOWN = 60
 MAX_LISTED = 12
+MAX_NAME = 200
+CLOSE = 0.6
+"""How alike two names are, from 0 to 1, that are taken for each other."""
 MAX_COMPARED = 2_000
 """Names that a misspelt one is compared with; comparing is slow and a file may hold 100,000."""
 _PLAIN_KEY = re.compile(r"[^\s.\"'=\[\]](?:[^.\"'=\[\]]*[^\s.\"'=\[\]])?\Z")
@@ -83,9 +86,18 @@ def either(words: Collection[str], last: str = "or") -> str:
 
 def closest(name: str, known: Collection[str]) -> str | None:
     """The known name that ``name`` most likely stands for, if any is close."""
-    folded = {other.casefold(): other for other in islice(known, MAX_COMPARED)}
-    near = get_close_matches(clip(name, 200).casefold(), folded, n=1, cutoff=0.6)
-    return folded[near[0]] if near else None
+    word = clip(name, MAX_NAME).casefold()
+    matcher = SequenceMatcher(b=word)
+    best, near = CLOSE, None
+    for other in islice(known, MAX_COMPARED):
+        folded = other.casefold()
+        if 2 * min(len(folded), len(word)) < best * (len(folded) + len(word)):
+            continue
+        matcher.set_seq1(folded)
+        # The quick ratio is an upper bound, and cheap: most names end here.
+        if matcher.quick_ratio() > best and (ratio := matcher.ratio()) > best:
+            best, near = ratio, other
+    return near
 
 
 def did_you_mean(name: str, known: Collection[str]) -> str:

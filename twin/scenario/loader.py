@@ -13,7 +13,7 @@ from twin.errors import Problem, ScenarioError
 from twin.scenario import dump
 from twin.scenario.checks import check
 from twin.scenario.compose import Composer
-from twin.scenario.explain import validation_findings
+from twin.scenario.explain import MAX_ERRORS, validation_findings
 from twin.scenario.files import FileHash
 from twin.scenario.findings import Path
 from twin.scenario.lanes import normal_lane
@@ -22,6 +22,7 @@ from twin.scenario.nodes import MEMORY, Mark, Node, entry_at, from_data, place, 
 from twin.scenario.overrides import apply_overrides
 from twin.scenario.quantities import Model
 from twin.scenario.salvage import salvage
+from twin.scenario.shape import most_entries
 from twin.scenario.subject import Subject
 from twin.scenario.traces import TraceReader, traces, with_values
 
@@ -53,7 +54,7 @@ def load(path: str | os.PathLike[str], overrides: Sequence[str] = ()) -> Scenari
     Raises ScenarioError with every problem found, sorted by place.
     """
     source = os.fspath(path)
-    reading = _Reading(source, os.path.dirname(source))
+    reading = _Reading(source, os.path.dirname(source), Composer(most_entries(ScenarioModel)))
     return reading.scenario(reading.read(overrides, ScenarioModel))
 
 
@@ -78,7 +79,7 @@ def load_document(
     Raises ScenarioError with every problem found, sorted by place.
     """
     source = os.fspath(path)
-    reading = _Reading(source, os.path.dirname(source))
+    reading = _Reading(source, os.path.dirname(source), Composer(most_entries(model)))
     root = reading.read(overrides, model)
     valid = reading.validate(root, model)
     reading.stop_at_problems()
@@ -100,6 +101,8 @@ class _Reading:
     composer: Composer = field(default_factory=Composer)
     wrong: list[Path] = field(default_factory=list)
     """Paths of what does not fit the schema."""
+    untold: int = 0
+    """How much more does not fit it, which is counted and not explained."""
 
     @property
     def problems(self) -> list[Problem]:
@@ -129,13 +132,14 @@ class _Reading:
             return model.model_validate(data)
         except ValidationError as error:
             found = validation_findings(error, model, data)
+            self.untold = max(0, error.error_count() - MAX_ERRORS)
             self.problems.extend(place(root, finding) for finding in found)
             self.wrong = [finding.path for finding in found]
             return None
 
     def scenario(self, root: Node) -> Scenario:
         valid = self.validate(root, ScenarioModel)
-        model = valid or salvage(to_data(root), self.wrong)
+        model = valid or (None if self.untold else salvage(to_data(root), self.wrong))
         if model is not None:
             findings = check(model, root, self.damaged)
             self.problems.extend(place(root, finding) for finding in findings)
@@ -161,16 +165,16 @@ class _Reading:
     def stop_at_problems(self) -> None:
         if self.problems:
             files = list(self.composer.reader.hashes)
-            raise ScenarioError(_sorted(self.problems, files), self.source)
+            raise ScenarioError(_sorted(self.problems, files, self.untold), self.source)
 
 
-def _sorted(problems: list[Problem], files: list[str]) -> tuple[Problem, ...]:
+def _sorted(problems: list[Problem], files: list[str], untold: int) -> tuple[Problem, ...]:
     """Each problem once, by place, files in the order they were read; the list has a bound."""
     rank = {file: index for index, file in enumerate(files)}
     ordered = sorted(set(problems), key=lambda p: (rank.get(p.file, len(rank)), p))
     if len(ordered) <= MAX_PROBLEMS:
         return tuple(ordered)
-    message = f"and {len(ordered) - MAX_PROBLEMS:,} more problems from here on"
+    message = f"and {len(ordered) - MAX_PROBLEMS + untold:,} more problems from here on"
     rest = replace(ordered[MAX_PROBLEMS], path="", message=message, hint="")
     return (*ordered[:MAX_PROBLEMS], rest)
 

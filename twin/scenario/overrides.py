@@ -53,7 +53,7 @@ class _Override:
     def refuse(self, index: int, message: str, hint: str = "") -> _Refused:
         part = self.parts[min(index, len(self.parts) - 1)]
         path = tuple(p.name for p in self.parts[: index + 1])
-        mark = replace(self.mark, column=part.column)
+        mark = self.mark._replace(column=part.column)
         return _Refused(mark.problem(message, hint, path))
 
 
@@ -97,7 +97,7 @@ def _parse(text: str) -> _Override:
         if match[4] == "=":
             return _Override(mark, tuple(parts), _value(text[position:], position, mark))
     hint = "write path=value, such as nodes.dc.stock=400; quote names with dots"
-    raise _Refused(replace(mark, column=position + 1).problem("not an override", hint))
+    raise _Refused(mark._replace(column=position + 1).problem("not an override", hint))
 
 
 def _part(match: re.Match[str]) -> Part:
@@ -118,7 +118,7 @@ def _value(text: str, offset: int, mark: Mark) -> Node:
 
 
 def _shifted(node: Node, offset: int) -> Node:
-    mark = replace(node.mark, column=node.mark.column + offset)
+    mark = node.mark._replace(column=node.mark.column + offset)
     match node:
         case ScalarNode():
             return ScalarNode(mark, node.value)
@@ -127,7 +127,7 @@ def _shifted(node: Node, offset: int) -> Node:
         case MapNode():
             entries = {
                 key: Entry(
-                    replace(entry.mark, column=entry.mark.column + offset),
+                    entry.mark._replace(column=entry.mark.column + offset),
                     _shifted(entry.node, offset),
                 )
                 for key, entry in node.entries.items()
@@ -153,7 +153,7 @@ def _put(node: Node, shape: Shape, override: _Override, index: int) -> Node:
 
 def _put_in_map(node: MapNode, shape: Shape, override: _Override, index: int) -> MapNode:
     part = override.parts[index]
-    mark = replace(override.mark, column=part.column)
+    mark = override.mark._replace(column=part.column)
     last = index + 1 == len(override.parts)
     key = node.find(part.name)
     if key is None:

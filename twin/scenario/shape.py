@@ -134,6 +134,16 @@ def flat_metadata(shape: Shape) -> list[Any]:
     return flat
 
 
+def most_entries(model: type[BaseModel]) -> dict[str, int]:
+    """The most entries of each field of a model that is a map by name and has a limit."""
+    limits = {}
+    for name, info in model.model_fields.items():
+        sizes = [getattr(item, "max_length", None) for item in info.metadata]
+        if get_origin(info.annotation) is dict and any(sizes):
+            limits[name] = min(size for size in sizes if size)
+    return limits
+
+
 _QUANTITIES = (
     (quantities.Days, "d", "a duration such as 3 d"),
     (quantities.PositiveDays, "d", "a duration such as 3 d"),

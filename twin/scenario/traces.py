@@ -17,6 +17,7 @@ from twin.scenario.nodes import Mark
 from twin.scenario.quantities import Demand, TraceDemand
 
 MAX_CSV_PROBLEMS = 20
+MAX_CSV_ROWS = 100_000
 MAX_UNITS = 1e12
 _NUMBER = re.compile(r"\s*[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?\s*\Z")
 
@@ -109,7 +110,9 @@ class TraceReader:
 def _lines(rows: Iterator[list[str]]) -> Iterator[tuple[int, list[str]]]:
     """Rows with the line each begins on."""
     line = 1
-    for cells in rows:
+    for count, cells in enumerate(rows):
+        if count > MAX_CSV_ROWS:
+            raise csv.Error(f"more than {MAX_CSV_ROWS:,} rows")
         yield line, cells
         line = getattr(rows, "line_num", line) + 1
 

@@ -7,10 +7,12 @@ Everything is bounded: bytes, depth, and what aliases expand to.
 
 from __future__ import annotations
 
+import gc
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
@@ -21,6 +23,12 @@ from twin.scenario.yaml_errors import syntax_problem
 
 MAX_EXPANDED = 100_000
 """Nodes that all aliases of a file together may stand for."""
+MAX_VALUES = 300_000
+"""Values that one file may hold, maps and lists counted too."""
+MAX_ENTRIES = 100_000
+"""Entries of one map or list."""
+MAX_TOP = 1_000
+"""Entries of the map that is the document."""
 MAX_COMPLAINTS = 200
 MAX_DIGITS = 400
 """A longer plain scalar is text: no number needs as many digits."""
@@ -66,6 +74,8 @@ def _by_first_character() -> dict[str, list[_Rule]]:
 
 
 _RULES = _by_first_character()
+_SEQUENCE, _MAPPING = frozenset({"!", TAG + "seq"}), frozenset({"!", TAG + "map"})
+_SCALAR = frozenset({"!", *(TAG + name for name in ("str", "int", "float", "bool", "null"))})
 
 
 def resolve(text: str) -> object:
@@ -102,11 +112,9 @@ class _Refused(Exception):  # noqa: N818 - carries a problem up, never leaves th
         self.problem = problem
 
 
-@dataclass(frozen=True)
-class _Built:
-    """A node with the number of nodes in it and its height, for the bounds."""
+class _Extent(NamedTuple):
+    """How many nodes stand in an anchored one, itself included, and how deep."""
 
-    node: Node
     size: int
     height: int
 
@@ -114,15 +122,20 @@ class _Built:
 class _Composer:
     """Builds the tree from the parser's events."""
 
-    def __init__(self, text: str, file: str) -> None:
+    def __init__(self, text: str, file: str, limits: Mapping[str, int]) -> None:
         self.file = file
-        self.events: Iterator[Any] = yaml.parse(text, Loader=LOADER)
+        self.limits = limits
+        self.values = 0
+        self.next: Callable[[], Any] = LOADER(text).get_event
         self.problems: list[Problem] = []
-        self.anchors: dict[str, _Built | None] = {}
+        self.anchors: dict[str, Node | None] = {}
+        self.extents: dict[int, tuple[Node, _Extent]] = {}
+        """Of every anchored node, by its ``id``; holding the node keeps the ``id`` its own."""
         self.expanded = 0
 
     def mark(self, event: Any) -> Mark:
-        return Mark(self.file, event.start_mark.line + 1, event.start_mark.column + 1)
+        place = event.start_mark
+        return Mark(self.file, place.line + 1, place.column + 1)
 
     def refuse(self, event: Any, message: str, hint: str = "") -> _Refused:
         return _Refused(self.mark(event).problem(message, hint))
@@ -133,73 +146,96 @@ class _Composer:
         self.problems.append(self.mark(event).problem(message, hint))
 
     def document(self) -> Node:
-        next(self.events)
-        event = next(self.events)
+        self.next()
+        event = self.next()
         if isinstance(event, yaml.StreamEndEvent):
             raise self.refuse(event, "the file is empty")
-        root = self.node(next(self.events), 0).node
-        next(self.events)
-        event = next(self.events)
+        root = self.node(self.next(), 0)
+        self.next()
+        event = self.next()
         if not isinstance(event, yaml.StreamEndEvent):
             self.complain(event, "a second document starts here", "a file holds exactly one")
         return root
 
-    def node(self, event: Any, depth: int) -> _Built:
+    def node(self, event: Any, depth: int, section: str = "") -> Node:
         if isinstance(event, yaml.AliasEvent):
             return self.alias(event, depth)
         if depth > MAX_DEPTH:
             raise self.refuse(event, f"nested deeper than {MAX_DEPTH} levels")
+        self.values += 1
+        if self.values > MAX_VALUES:
+            raise self.refuse(event, f"the file holds more than {MAX_VALUES:,} values")
+        if type(event) is yaml.ScalarEvent and event.tag is None and event.anchor is None:
+            return ScalarNode(self.mark(event), self.plain(event))
         if event.anchor:
             self.anchors[event.anchor] = None
-        built = self.collection(event, depth)
+        node = self.collection(event, depth, section)
         if event.anchor:
-            self.anchors[event.anchor] = built
-        return built
+            self.anchor(event.anchor, node)
+        return node
 
-    def collection(self, event: Any, depth: int) -> _Built:
+    def anchor(self, name: str, node: Node) -> None:
+        self.anchors[name] = node
+        self.extents[id(node)] = (node, self.extent(node))
+
+    def extent(self, node: Node) -> _Extent:
+        """Measure a node; what is anchored in it has been measured, so no alias is followed."""
+        if id(node) in self.extents:
+            return self.extents[id(node)][1]
+        if isinstance(node, ScalarNode):
+            return _Extent(1, 0)
+        inside = node.items if isinstance(node, ListNode) else _values(node)
+        parts = [self.extent(part) for part in inside]
+        height = 1 + max((part.height for part in parts), default=0)
+        return _Extent(1 + sum(part.size for part in parts), height)
+
+    def collection(self, event: Any, depth: int, section: str) -> Node:
         if isinstance(event, yaml.ScalarEvent):
-            return _Built(ScalarNode(self.mark(event), self.scalar(event)), 1, 0)
+            return ScalarNode(self.mark(event), self.scalar(event))
         if isinstance(event, yaml.SequenceStartEvent):
-            self.check_tag(event, "seq")
+            self.check_tag(event, _SEQUENCE)
             return self.sequence(event, depth)
-        self.check_tag(event, "map")
-        return self.mapping(event, depth)
+        self.check_tag(event, _MAPPING)
+        return self.mapping(event, depth, section)
 
-    def alias(self, event: Any, depth: int) -> _Built:
+    def alias(self, event: Any, depth: int) -> Node:
         target = self.anchors.get(event.anchor)
         if target is None:
             inside = event.anchor in self.anchors
             what = "refers to the value it stands in" if inside else "has no anchor above it"
             raise self.refuse(event, f"the alias *{clip(event.anchor)} {what}")
-        self.expanded += target.size
+        extent = self.extent(target)
+        self.expanded += extent.size
         if self.expanded > MAX_EXPANDED:
             raise self.refuse(
                 event,
                 f"the aliases of this file stand for more than {MAX_EXPANDED:,} values",
                 "write the values out, or generate the file",
             )
-        if depth + target.height > MAX_DEPTH:
+        if depth + extent.height > MAX_DEPTH:
             raise self.refuse(event, f"nested deeper than {MAX_DEPTH} levels")
         return target
 
-    def sequence(self, start: Any, depth: int) -> _Built:
-        items: list[_Built] = []
-        while not isinstance(event := next(self.events), yaml.SequenceEndEvent):
+    def sequence(self, start: Any, depth: int) -> ListNode:
+        items: list[Node] = []
+        while not isinstance(event := self.next(), yaml.SequenceEndEvent):
+            if len(items) == MAX_ENTRIES:
+                raise self.refuse(event, f"more than {MAX_ENTRIES:,} entries in one list")
             items.append(self.node(event, depth + 1))
-        node = ListNode(self.mark(start), tuple(item.node for item in items))
-        return _measured(node, items)
+        return ListNode(self.mark(start), tuple(items))
 
-    def mapping(self, start: Any, depth: int) -> _Built:
+    def mapping(self, start: Any, depth: int, section: str = "") -> MapNode:
         entries: dict[str, Entry] = {}
-        values: list[_Built] = []
-        while not isinstance(event := next(self.events), yaml.MappingEndEvent):
+        most = self.limits.get(section, MAX_ENTRIES) if depth else MAX_TOP
+        while not isinstance(event := self.next(), yaml.MappingEndEvent):
+            if len(entries) == most:
+                raise self.refuse(event, f"more than {most:,} entries in {section or 'one map'}")
             key = self.key(event, depth)
-            value = self.node(next(self.events), depth + 1)
+            value = self.node(self.next(), depth + 1, "" if depth else key or "")
             if key is None or self.is_duplicate(event, key, entries):
                 continue
-            entries[key] = Entry(self.mark(event), value.node)
-            values.append(value)
-        return _measured(MapNode(self.mark(start), entries), values)
+            entries[key] = Entry(self.mark(event), value)
+        return MapNode(self.mark(start), entries)
 
     def key(self, event: Any, depth: int) -> str | None:
         """The key as written, or None (with a problem) when it cannot be one."""
@@ -207,9 +243,9 @@ class _Composer:
             self.node(event, depth + 1)
             self.complain(event, "a key must be plain text")
             return None
-        self.check_tag(event, "str", "int", "float", "bool", "null")
+        self.check_tag(event, _SCALAR)
         if event.anchor:
-            self.anchors[event.anchor] = _Built(ScalarNode(self.mark(event), event.value), 1, 0)
+            self.anchor(event.anchor, ScalarNode(self.mark(event), event.value))
         if event.value == "<<" and event.implicit[0]:
             self.complain(event, "merge keys (<<) are not part of YAML 1.2", "write the fields out")
             return None
@@ -227,13 +263,16 @@ class _Composer:
 
     def scalar(self, event: Any) -> object:
         text = str(event.value)
-        if not self.check_tag(event, "str", "int", "float", "bool", "null"):
+        if not self.check_tag(event, _SCALAR):
             return text
         if event.tag not in (None, TAG + "str", "!"):
             return self.tagged(event, text)
-        if event.tag is not None or not event.implicit[0] or len(text) > MAX_DIGITS:
-            return text
-        return resolve(text)
+        return text if event.tag is not None else self.plain(event)
+
+    def plain(self, event: Any) -> object:
+        """The value of a scalar without a tag."""
+        text = str(event.value)
+        return resolve(text) if event.implicit[0] and len(text) <= MAX_DIGITS else text
 
     def tagged(self, event: Any, text: str) -> object:
         kind = event.tag.removeprefix(TAG)
@@ -243,27 +282,46 @@ class _Composer:
         self.complain(event, f"{shown(text)} is not of the type !!{kind}")
         return None
 
-    def check_tag(self, event: Any, *allowed: str) -> bool:
-        if event.tag in (None, "!", *(TAG + name for name in allowed)):
+    def check_tag(self, event: Any, allowed: frozenset[str]) -> bool:
+        if event.tag is None or event.tag in allowed:
             return True
         tag = event.tag.replace(TAG, "!!", 1)
         self.complain(event, f"the tag {clip(tag)} is not allowed here", "leave it out")
         return False
 
 
-def _measured(node: Node, parts: list[_Built]) -> _Built:
-    size = 1 + sum(part.size for part in parts)
-    return _Built(node, size, 1 + max((part.height for part in parts), default=0))
+def _values(node: MapNode) -> Iterator[Node]:
+    return (entry.node for entry in node.entries.values())
 
 
-def parse(text: str, file: str) -> Parsed:
-    """Read one YAML document; every problem found on the way is reported, not only the first."""
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Hold the garbage collector off: it would walk the growing tree again and again."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+NO_LIMITS: Mapping[str, int] = {}
+
+
+def parse(text: str, file: str, limits: Mapping[str, int] = NO_LIMITS) -> Parsed:
+    """Read one YAML document; every problem found on the way is reported, not only the first.
+
+    ``limits`` are the most entries of the maps at the top of the document, by key: where there are
+    more, reading stops.
+    """
     unreadable = _NOT_TEXT.search(text)
     if unreadable is not None:
         return Parsed(None, (_not_text(text, unreadable.start(), file),))
-    composer = _Composer(text, file)
+    composer = _Composer(text, file, limits)
     try:
-        root = composer.document()
+        with _no_collection():
+            root = composer.document()
     except _Refused as refused:
         return Parsed(None, (*composer.problems, refused.problem))
     except yaml.YAMLError as error:

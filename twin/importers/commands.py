@@ -1,0 +1,72 @@
+"""The command ``twin import``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from twin.options import json_option, out_option, overrides_option, print_json
+
+FORMAT_NAMES = ("stockpyl", "willems", "demand", "geojson", "vrplib", "solomon")
+
+
+@click.command("import")
+@click.argument("format_name", metavar="FORMAT", type=click.Choice(FORMAT_NAMES))
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@out_option("Scenario file to write [default: print it].")
+@overrides_option
+@click.option("--instance", default="", help="stockpyl: which network of the file.")
+@click.option("--into", type=click.Path(path_type=Path), help="demand: scenario to lay it over.")
+@click.option(
+    "--gaps",
+    type=click.Choice(["refuse", "zero", "previous"]),
+    default="refuse",
+    show_default=True,
+    help="demand: what a missing day means.",
+)
+@click.option("--force", is_flag=True, help="Overwrite existing files.")
+@json_option
+def import_command(
+    format_name: str,
+    files: tuple[Path, ...],
+    out: Path | None,
+    overrides: tuple[str, ...],
+    instance: str,
+    into: Path | None,
+    gaps: str,
+    force: bool,
+    as_json: bool,
+) -> None:
+    """Turn FILES of another FORMAT into a scenario.
+
+    FORMAT is stockpyl, willems (stage table and link table), demand (CSV), geojson, vrplib or
+    solomon. What the twin does not know is told, and listed in the scenario. Only a valid scenario
+    is written.
+    """
+    from twin.importers import ImportOptions, read_draft, write_scenario
+    from twin.importers.writing import with_overrides
+
+    stem = out.stem if out else Path(files[0]).stem
+    folder = out.parent if out else Path()
+    options = ImportOptions(instance, into, gaps, stem, folder)
+    draft = read_draft(format_name, files, options)
+    with_overrides(draft, overrides)
+    written = write_scenario(draft, out, force)
+    if as_json:
+        print_json(
+            {
+                "wrote": [str(path) for path in written.paths],
+                "digest": written.scenario.digest,
+                "files": [{"path": f.path, "sha256": f.sha256} for f in draft.files],
+                "warnings": draft.warnings,
+                **({} if written.paths else {"scenario": written.text}),
+            }
+        )
+        return
+    if not written.paths:
+        click.echo(written.text, nl=False)
+    for warning in draft.warnings:
+        click.echo(f"warning: {warning}", err=True)
+    if written.paths:
+        click.echo(f"wrote {', '.join(map(str, written.paths))}; next: twin check {out}")
