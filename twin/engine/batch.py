@@ -49,7 +49,7 @@ class BatchEngine:
         self.t = -1
         self.on_hand = arrays.initial_stock  # (node, product, B)
         self.backlog = 0 * arrays.initial_stock  # customers'
-        self.pending = self.backlog  # customers' demand known, not yet served
+        self.pending = self._nobody = self.backlog  # customers' demand known, not yet served
         self.book = arrays.zero_lanes  # (lane, product, B) orders at the source
         self.under_way = arrays.zero_lanes + sum(arrays.initial_orders)  # on their way there
         self.transit = arrays.zero_lanes + sum(arrays.initial_transit)  # shipped, not received
@@ -74,17 +74,21 @@ class BatchEngine:
         self._ordered: dict[int, Any] = {}
         self._shipped: dict[int, Any] = {}
         self._aboard: dict[int, Any] = {}  # of it, what will arrive in good order
-        self._requests: dict[int, Any] = {}
+        self._arrivals: dict[int, Any] = {}  # orders that reached the sources
+        self._requests: dict[int, Any] = {}  # what they ask for, where somebody looked
         self._rows: dict[str, list[Any]] = {f.name: [] for f in fields(Quantities)}
         self._row: dict[str, Any] = {}
         lags = np.maximum(world.order_lag, int(world.convention.ships_before_ordering))
         self._lags = [(int(lag), self.lane_mask(lags == lag)) for lag in np.unique(lags)]
+        # Without an order lead time no order is ever on its way to the source.
+        self._prompt = not lags.any() and not arrays.initial_orders
         self._at_order = False
 
     @property
     def on_order(self) -> Any:
         """Ordered and not yet received: (lane, product, B)."""
-        return self.under_way + self.book + self.transit
+        at_sources = self.book if self._prompt else self.under_way + self.book
+        return at_sources + self.transit
 
     def inventory_position(self) -> Any:
         """On hand, less what is owed to anybody, plus on order: (node, product, B)."""
@@ -104,6 +108,8 @@ class BatchEngine:
 
     def request_row(self, t: int) -> Any:
         """Stock that the orders which reached each node in a past period ask for."""
+        if t not in self._requests:
+            self._requests[t] = self.arrays.recipes.claimed(self._arrivals[t])
         return self._requests[t]
 
     def shipped_row(self, t: int) -> Any:
@@ -123,7 +129,7 @@ class BatchEngine:
         if self.t >= self.world.periods - 1:
             return False
         self.t += 1
-        self._row = {"received": self.arrays.zero_lanes}
+        self._row = {}
         self.dock = plus(self.dock, self._shipments.arrivals(self.t, self._aboard))
         pipe = self.arrays.initial_transit
         known = pipe[self.t] if self.t < len(pipe) else None
@@ -201,7 +207,8 @@ class BatchEngine:
             orders = self._desk.placed(orders, self._desk_state())
             orders = self.xp.round(orders) if self.arrays.integral else orders
         self._row["ordered"] = self._ordered[self.t] = orders
-        self.under_way = self.under_way + orders
+        if not self._prompt:
+            self.under_way = self.under_way + orders
 
     def _desk_state(self) -> State | None:
         if not self._desk.looks_at_state:
@@ -229,16 +236,19 @@ class BatchEngine:
     def _ship(self, vehicles: Any, min_load: Any) -> None:
         """Serve the orders of downstream nodes, one echelon after the other where that matters."""
         arrived = self._arrived_orders(self._ordered.get(self.t, self.arrays.zero_lanes))
-        self._requests[self.t] = self.arrays.recipes.claimed(arrived)
+        self._arrivals[self.t] = arrived
         self.book = self.book + arrived
-        self.under_way = self.under_way - arrived
-        shipped, trips, left = None, self._no_trips, 0 * self.idle
+        if not self._prompt:
+            self.under_way = self.under_way - arrived
+        shipped, trips, left = None, None, None
         for lanes in self._levels:
             sent, leaving, gone = self._ship_lanes(lanes, vehicles, min_load)
             shipped = plus(shipped, sent)
-            trips, left = trips + leaving, left + gone
+            if self.arrays.fleets:
+                trips, left = plus(trips, leaving), plus(left, gone)
         if self._returns is not None:
             self._returns.leave(self.t, left)
+        trips = self._no_trips if trips is None else trips
         self._row |= {"shipped": shipped, "trips": trips, "unfilled": self.book}
         self._shipped[self.t] = shipped
         self._aboard[self.t] = self._on_the_road(shipped)
@@ -370,7 +380,7 @@ class BatchEngine:
             self.dock = self.dock - gone
         self.transit = xp.clip(self.transit - gone, 0, None)
         self.on_hand = self.on_hand + arrays.brought(taken)
-        self._row["received"] = self._row["received"] + gone
+        self._row["received"] = plus(self._row.get("received"), gone)
         if self._shelf is not None:
             there = gone if self.dock is None else self.dock + gone
             self._throw_away(self._shelf.receive(there, taken, gone))
@@ -397,7 +407,7 @@ class BatchEngine:
         """Serve customers from stock; the rest is backlogged or lost."""
         arrays = self.arrays
         want = self.pending + self.backlog
-        self.pending = 0 * self.pending
+        self.pending = self._nobody
         stock = self._stock() if arrays.endless is None else self._stock() + arrays.endless
         able = want if self.path.node_open is None else want * self.path.node_open[self.t][:, None]
         sold, unmet, moved = self._counter.serve(want, able, stock)
@@ -410,12 +420,14 @@ class BatchEngine:
         self._row |= {"sold": sold, "unmet": unmet, "demand": self.path.demand[self.t]}
 
     def _account(self) -> None:
-        waiting = self.under_way + self.book
+        waiting = self.book if self._prompt else self.under_way + self.book
+        self._row.setdefault("received", self.arrays.zero_lanes)
         self._row |= {"on_hand": self.on_hand, "in_transit": self.transit, "waiting": waiting}
         if self.t == self.world.periods - 1:
             self._row["ending"] = self.on_hand
-        for past in (self._ordered, self._shipped, self._aboard, self._requests):
-            past.pop(self.t - self._memory, None)
+        past = (self._ordered, self._shipped, self._aboard, self._arrivals, self._requests)
+        for rows in past:
+            rows.pop(self.t - self._memory, None)
 
     def _shipping_levels(self) -> list[Any | None]:
         """Masks of lanes that ship one after the other; one of all unless leads can be zero."""

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from twin.engine.batch_path import as_array
 
 Ints = NDArray[np.int64]
+MOST_RUNS = 8
+"""Groups of neighbouring lanes up to which cutting and joining is cheaper than masking."""
 
 
 class Pipeline:
@@ -28,6 +30,7 @@ class Pipeline:
         self.any_zero = bool((host == 0).any())
         self._fixed = periods > 0 and lanes > 0 and bool((host == host[:1, :, :1]).all())
         self._groups = _groups(host[0, :, 0], like, xp) if self._fixed else []
+        self._runs = _runs(host[0, :, 0]) if self._fixed else []
         self._sources = {} if self._fixed else _sources(host)
         self.longest = int(host.max(initial=0))
 
@@ -51,6 +54,9 @@ class Pipeline:
         return self._masked(t, 0, shipped) if t in self._sources.get(t, ()) else None
 
     def _looked_up(self, t: int, shipped: Mapping[int, Any]) -> Any | None:
+        if 1 < len(self._runs) <= MOST_RUNS and t >= self.longest and not self.any_zero:
+            parts = [shipped[t - offset][lanes] for offset, lanes in self._runs]
+            return self._xp.concatenate(parts, 0)
         total = None
         for offset, mask in self._groups:
             if 0 < offset <= t:
@@ -62,6 +68,13 @@ class Pipeline:
 
     def _masked(self, s: int, offset: int, row: Any) -> Any:
         return self._xp.where((self._due[s] == offset)[:, None], row, 0.0)
+
+
+def _runs(offsets: NDArray[Any]) -> list[tuple[int, slice]]:
+    """Neighbouring lanes with the same lead time."""
+    starts = np.flatnonzero(np.diff(offsets, prepend=-1)).tolist()
+    ends = [*starts[1:], len(offsets)]
+    return [(int(offsets[a]), slice(a, b)) for a, b in zip(starts, ends, strict=True)]
 
 
 class Returns:

@@ -27,15 +27,18 @@ def run_rule_batch(
     vehicles = as_array(world.fleet_vehicles[:, None], xp, like.dtype, device)
     share = as_array(world.share[..., None], xp, like.dtype, device)
     engine = BatchEngine(world, path, xp, keep_rows=False)
-    profit, missed = 0.0, 0.0
+    no_least_load = 0 * vehicles
+    profit: Any = 0.0  # (node, B)
+    missed: Any = 0.0  # (node, product, B)
     while engine.advance():
         orders = _sweep(world, engine, rule, share, xp)
-        engine.decide(orders, vehicles, 0 * vehicles)
-        profit = profit + engine.profit_row().sum(0)
-        missed = missed + engine.missed_row().sum(0).sum(0)
+        engine.decide(orders, vehicles, no_least_load)
+        profit = profit + engine.profit_row()
+        missed = missed + engine.missed_row()
     wanted = like.sum(0).sum(0).sum(0)
-    met = xp.where(wanted > 0, 1 - missed / xp.clip(wanted, 1e-12, None), 1.0)
-    return -profit / world.periods, met
+    late = missed.sum(0).sum(0)
+    met = xp.where(wanted > 0, 1 - late / xp.clip(wanted, 1e-12, None), 1.0)
+    return -profit.sum(0) / world.periods, met
 
 
 def _with_replications(rule: OrderingRule, xp: Any, dtype: Any, device: Any) -> OrderingRule:

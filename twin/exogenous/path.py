@@ -26,6 +26,7 @@ from twin.scenario.opening import Opening
 from twin.scenario.shares import ConstantShare
 
 Floats = NDArray[np.float64]
+NO_LOSS = ConstantShare(value=0.0)
 
 
 @dataclass(frozen=True)
@@ -81,8 +82,9 @@ def _draw_demand(world: World, seed: int) -> Floats:
 def _draw_lead_times(world: World, seed: int) -> Floats:
     """Days from a shipment's order to leave until it arrives, loading included."""
     lead_time = np.zeros((world.periods, len(world.lanes)))
+    streams = Streams(seed)
     for j, lane in enumerate(world.transport):
-        rng = stream(seed, f"lead_time/{world.lanes[j]}")
+        rng = streams.named(f"lead_time/{world.lanes[j]}")
         drawn = draw_times(lane.lead_time, (world.periods,), rng) + world.loading(j)
         lead_time[:, j] = drawn if lane.crossover else _without_crossover(drawn, world.period_d)
     return lead_time
@@ -120,7 +122,7 @@ def _opening(world: World, hours: Sequence[Opening | None]) -> Floats:
 def _draw_good(world: World, seed: int) -> Floats:
     good = np.ones((world.periods, len(world.lanes)))
     for j, lane in enumerate(world.transport):
-        if lane.loss != ConstantShare(value=0.0):
+        if lane.loss != NO_LOSS:
             rng = stream(seed, f"loss/{world.lanes[j]}")
             good[:, j] -= draw_shares(lane.loss, world.periods, rng)
     return good
