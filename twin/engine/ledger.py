@@ -142,10 +142,11 @@ class PeriodLedger:
 
     def check(self) -> None:
         """Raise InvariantError unless units and money are conserved in every period."""
+        limit = TOLERANCE * (1.0 + _largest(self.quantities.on_hand))
+        limit += TOLERANCE * float(np.abs(self.quantities.shipped).sum(axis=0).max(initial=0.0))
         for law, error in conservation_errors(self).items():
-            scale = 1.0 + float(np.abs(self.quantities.on_hand).max(initial=0.0))
-            scale += float(np.abs(self.quantities.shipped).sum(axis=0).max(initial=0.0))
-            if not np.all(np.abs(error) <= TOLERANCE * scale):
+            # A NaN anywhere fails the comparison.
+            if not _largest(error) <= limit:
                 period = int(np.argmax(np.abs(error).reshape(len(error), -1).max(axis=1)))
                 raise InvariantError(
                     f"law broken: {law}",
@@ -153,6 +154,11 @@ class PeriodLedger:
                     f"{float(np.nanmax(np.abs(error))):.6g} off",
                     "0",
                 )
+
+
+def _largest(values: Floats) -> float:
+    """The largest number, signs aside; NaN where there is one."""
+    return float(max(values.max(initial=0.0), -values.min(initial=0.0)))
 
 
 def period_profit(world: World, quantities: Quantities, t: int) -> Floats:
@@ -186,41 +192,53 @@ def agent_rewards(world: World, profit: Floats) -> Floats:
 
 
 def conservation_errors(ledger: PeriodLedger) -> dict[str, Floats]:
-    """Deviation from each law per period, zero where it holds; the keys say the law."""
+    """Deviation from each law, period first, zero where it holds; the keys say the law.
+
+    Large ledgers are checked after every run, so that the arithmetic is done in place.
+    """
     q, world = ledger.quantities, ledger.world
-    limited = ~world.unlimited
-    lost = world.lost[None, :, None]
+    lost = world.lost
     asked = q.demand + q.substituted
-    backlog = np.cumsum(asked - q.sold, 0)
+    least_asked = asked.min(axis=(1, 2), initial=0.0)
+    asked -= q.sold  # now what the period left open, or more than closed
+    backlog = np.cumsum(asked[:, ~lost], axis=0)
     money, independent = ledger.accounts, world.model.independent_links
     transfers = money.transfers_in.sum(-1) - money.transfers_out.sum(-1)
+    least_stock = q.on_hand.min(axis=(1, 2), initial=0.0)
+    finite = np.isfinite(q.on_hand).all(axis=(1, 2))
     return {
-        "units: initial + received = on hand + used + sold + wasted": _stock_error(ledger)[
-            :, limited
-        ],
+        "units: initial + received = on hand + used + sold + wasted": _stock_error(ledger),
         "lanes: initial + shipped = received + in transit + scrapped": _lane_error(ledger),
-        "customers: demand = sold + backlog": np.where(lost, 0.0, q.unmet - backlog),
-        "customers: demand = sold + lost": np.where(lost, asked - q.sold - q.unmet, 0.0),
-        "customers: substitution takes no more than there is": np.minimum(asked, 0.0),
+        "customers: demand = sold + backlog": q.unmet[:, ~lost] - backlog,
+        "customers: demand = sold + lost": asked[:, lost] - q.unmet[:, lost],
+        "customers: substitution takes no more than there is": least_asked,
         "money: transfers between nodes cancel": transfers,
-        "stock is never negative": np.minimum(q.on_hand, 0.0) * (not independent),
+        "stock is never negative": least_stock * (not independent),
         "stock fits its storage": np.maximum(_overfull(ledger), 0.0),
-        "every number is finite": np.where(np.isfinite(q.on_hand), 0.0, np.inf),
+        "every number is finite": np.where(finite, 0.0, np.inf),
     }
 
 
 def _stock_error(ledger: PeriodLedger) -> Floats:
     q, world = ledger.quantities, ledger.world
-    used = world.outbound.matrix @ world.recipes.claims(q.shipped)
-    change = world.inbound.matrix @ q.received - used - q.sold - q.wasted
-    error: Floats = q.on_hand - (world.initial_stock + np.cumsum(change, 0))
+    limited = ~world.unlimited
+    stock = world.inbound.matrix[limited] @ q.received
+    stock -= world.outbound.matrix[limited] @ world.recipes.claims(q.shipped)
+    for gone in (q.sold, q.wasted):
+        stock -= gone[:, limited]
+    np.cumsum(stock, axis=0, out=stock)
+    stock += world.initial_stock[limited]
+    error: Floats = np.subtract(q.on_hand[:, limited], stock, out=stock)
     return error
 
 
 def _lane_error(ledger: PeriodLedger) -> Floats:
     q, world = ledger.quantities, ledger.world
-    change = np.cumsum(q.shipped - q.scrapped - q.received, 0)
-    error: Floats = q.in_transit - (world.initial_transit.sum(axis=0) + change)
+    transit = q.shipped - q.received
+    transit -= q.scrapped
+    np.cumsum(transit, axis=0, out=transit)
+    transit += world.initial_transit.sum(axis=0)
+    error: Floats = np.subtract(q.in_transit, transit, out=transit)
     return error
 
 
