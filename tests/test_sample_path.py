@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from pydantic import TypeAdapter
 
 from twin.exogenous.calendar import calendar, shared_calendar
 from twin.exogenous.demand import draw_demand
@@ -9,6 +10,7 @@ from twin.exogenous.path import draw_path
 from twin.exogenous.streams import Streams, stream
 from twin.network.world import compile_world
 from twin.scenario.loader import from_mapping
+from twin.scenario.quantities import Demand
 
 WEEKLY = [0.5, 1, 1, 1, 1, 2, 1]
 
@@ -63,3 +65,16 @@ def test_models_of_one_pattern_share_its_calendar_and_nobody_can_change_it():
     np.testing.assert_array_equal(shared, calendar(second, 30, 1.0))
     with pytest.raises(ValueError, match="read-only"):
         shared[0] = 2.0
+
+
+@pytest.mark.parametrize("rate", [0.02, 0.3, 4.0])
+def test_sizes_of_orders_are_drawn_as_numpy_draws_them_all_at_once(rate):
+    spec = TypeAdapter(Demand).validate_python(
+        {"model": "compound_poisson", "rate": rate, "size": 5}
+    )
+    for seed in range(20):
+        units = draw_demand(spec, 56, 1.0, stream(seed, "sizes"))
+        rng = stream(seed, "sizes")
+        customers = rng.poisson(rate, 56)
+        more = rng.negative_binomial(np.maximum(customers, 1), 1 / 5)
+        np.testing.assert_array_equal(units, np.where(customers > 0, customers + more, 0))

@@ -6,6 +6,8 @@ in ``twin.exogenous.moments``.
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -23,6 +25,8 @@ from twin.scenario.quantities import (
 )
 
 Floats = NDArray[np.float64]
+MOST_RUNS = 8
+"""Runs of equal counts up to which one draw for each is cheaper than one for all."""
 
 
 def draw_demand(
@@ -61,10 +65,24 @@ def units_wanted(
     n geometric sizes on 1, 2, ... sum to n plus a negative binomial; n gamma sizes sum to a gamma.
     """
     if spec.size_cv is None:
-        more = rng.negative_binomial(np.maximum(customers, 1), 1 / spec.size)
+        more = _negative_binomial(np.maximum(customers, 1), 1 / spec.size, rng)
         return np.where(customers > 0, customers + more, 0).astype(np.float64)
     if spec.size_cv == 0:
         return customers.astype(np.float64) * spec.size
     shape = 1 / spec.size_cv**2
     units: Floats = rng.gamma(customers * shape, spec.size / shape)
     return units
+
+
+def _negative_binomial(
+    count: NDArray[np.int64], p: float, rng: np.random.Generator
+) -> NDArray[np.int64]:
+    """What ``rng.negative_binomial(count, p)`` draws, by runs of equal counts where they are few.
+
+    For a row of a year numpy checks an array of counts for ten times as long as it draws.
+    """
+    cuts = np.flatnonzero(count[1:] != count[:-1]) + 1
+    if len(cuts) >= MOST_RUNS:
+        return rng.negative_binomial(count.astype(np.float64), p)
+    runs = pairwise([0, *cuts.tolist(), len(count)])
+    return np.concatenate([rng.negative_binomial(int(count[a]), p, b - a) for a, b in runs])
