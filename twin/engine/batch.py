@@ -431,9 +431,9 @@ class BatchEngine:
         self._row |= {"on_hand": self.on_hand, "in_transit": self.transit, "waiting": waiting}
         if self.t == self.world.periods - 1:
             self._row["ending"] = self.on_hand
-        past_rows = (self._ordered, self._shipped, self._aboard, self._arrivals, self._requests)
-        for past in past_rows:
-            past.pop(self.t - self._memory, None)
+        past = (self._ordered, self._shipped, self._aboard, self._arrivals, self._requests)
+        for rows in past:
+            rows.pop(self.t - self._memory, None)
 
     def _shipping_levels(self) -> list[Any | None]:
         """Masks of lanes that ship one after the other; one of all unless leads can be zero."""

@@ -61,8 +61,8 @@ class JointOrders:
         counts = [len(codec.spec.lanes) for codec in chosen]
         self._agent = np.repeat(np.arange(len(chosen)), counts)
         specs = [codec.spec for codec in chosen]
-        self._on_hand = _places(specs, "inventory.read", "on_hand")
-        self._owed = _places(specs, "inventory.read", "owed")
+        self._on_hand = _places(specs, "inventory.read", "on_hand")[0]
+        self._owed = _places(specs, "inventory.read", "owed")[0]
         self._waiting = _places(specs, "orders.read", "waiting")
         self._in_transit = _places(specs, "orders.read", "in_transit")
 
@@ -71,10 +71,8 @@ class JointOrders:
         for row, name in enumerate(self.names):
             self._actions[row] = actions[name]
         action = np.minimum(np.maximum(self._actions, -BOUND), BOUND)
-        # A zero stands where an agent has fewer lanes than another.
-        seen = np.append(vector, 0.0)
-        on_order = seen[self._waiting].sum(0) + seen[self._in_transit].sum(0)
-        position = seen[self._on_hand][0] - seen[self._owed][0] + on_order
+        on_order = _total(vector, self._waiting) + _total(vector, self._in_transit)
+        position = vector[self._on_hand] - vector[self._owed] + on_order
         wanted = np.maximum(self._level + self._reach * action - position, 0.0)
         orders: Floats = self._share * wanted[self._agent]
         return orders
@@ -138,6 +136,12 @@ _NONE: Ints = np.zeros(0, dtype=np.intp)
 
 def _corrects(codec: Codec) -> bool:
     return codec.spec.role == "replenish" and codec.form == CORRECTION
+
+
+def _total(vector: Floats, places: Ints) -> Floats:
+    """Sum over an agent's lanes; agents with fewer lanes than another have places below zero."""
+    total: Floats = np.add.reduce(vector[places] * (places >= 0), axis=0)
+    return total
 
 
 def _stacked(rows: list[Floats], products: int) -> Floats:

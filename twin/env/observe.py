@@ -138,13 +138,14 @@ def global_vector(world: World, view: View, xp: Any = np, before: Any = None) ->
 
     blocks = [view.on_hand, view.owed(), view.under_way + view.book, view.transit]
     parts = [flat(block) for block in blocks]
+    start = sum(map(len, parts))
     for row, count in ((_shipped, world.history), (_requested, RECENT)):
         if before is None:
             parts += [flat(row(world, view, age, xp)) for age in range(count)]
         else:
-            start = sum(len(part) for part in parts)
             latest = flat(row(world, view, 0, xp))
             parts += [latest, before[start : start + (count - 1) * len(latest)]]
+            start += count * len(latest)
     parts += [view.idle, *_returning(world, view, xp)]
     coming = view.forecast()
     parts += [] if coming is None else [flat(coming)]
