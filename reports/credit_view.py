@@ -14,6 +14,7 @@ TONES: dict[Standing, str] = {
     "works": "pass",
     "redundant": "pass",
     "dependent": "pass",
+    "burdened": "open",
     "lazy": "fail",
     "harmful": "fail",
     "undecided": "open",

@@ -99,7 +99,7 @@ class WorkShareRule(Model):
     max_idle: Share | None = None
     """An agent is lazy that adds at most this share of the fleet's saving, beyond doubt; lazy
     agents pass where this is left out."""
-    max_share: Share | None = None
+    max_share: Positive | None = None
     """No agent may add more than this share of the fleet's saving, beyond doubt; no limit where
     this is left out."""
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -48,11 +49,18 @@ class Game:
     world: World
     policy: Policy
     rule: OrderingRule
+    away: frozenset[str] = frozenset()
+    """Agents that take no part: they follow the rule whoever joins."""
+
+    @cached_property
+    def players(self) -> tuple[AgentSpec, ...]:
+        """The agents that take part."""
+        return tuple(spec for spec in agent_specs(self.world) if spec.name not in self.away)
 
     @property
     def agents(self) -> tuple[str, ...]:
         """Names of the players, the order of every agent axis."""
-        return tuple(spec.name for spec in agent_specs(self.world))
+        return tuple(spec.name for spec in self.players)
 
     @property
     def side_by_side(self) -> bool:
@@ -155,12 +163,12 @@ def _replayed(
     """The engine at the end of the horizon, and the profit of each episode."""
     world = game.world
     engine = BatchEngine(world, _paths(world, seeds), keep_rows=keep_rows)
-    rule, specs = game.rule.for_columns(), agent_specs(world)
-    columns = [np.flatnonzero(members[:, i]) for i in range(len(specs))]
+    rule = game.rule.for_columns()
+    columns = [np.flatnonzero(members[:, i]) for i in range(len(game.players))]
     game.policy.reset(int(seeds[0]))
     profit = np.zeros(len(seeds))
     while engine.advance():
-        engine.decide(*_decision(game, rule, engine, specs, columns))
+        engine.decide(*_decision(game, rule, engine, columns))
         profit += engine.profit_row().sum(0)
     return engine, profit
 
@@ -181,7 +189,6 @@ def _decision(
     game: Game,
     rule: OrderingRule,
     engine: BatchEngine,
-    specs: Sequence[AgentSpec],
     columns: Sequence[Ints],
 ) -> tuple[Any, Any, Any]:
     """The rule everywhere, with the members' decisions in the episodes in which they play."""
@@ -190,7 +197,7 @@ def _decision(
     vehicles = np.repeat(world.fleet_vehicles[:, None], orders.shape[-1], axis=1)
     min_load = np.zeros_like(vehicles)
     vector = global_vector(world, engine)
-    for spec, chosen in zip(specs, columns, strict=True):
+    for spec, chosen in zip(game.players, columns, strict=True):
         if not len(chosen):
             continue
         ages = np.zeros((len(spec.reads), len(chosen)))
