@@ -104,6 +104,16 @@ class WorkShareRule(Model):
     this is left out."""
 
 
+class StabilityRule(Model):
+    """G10: training stayed inside its limits."""
+
+    max_kl: Positive
+    """Approximate KL divergence that 95 % of the updates stay below."""
+    max_relapse: Share
+    """What the fleet may cost at the end of training above its lowest, as a share of the static
+    policy's cost; means over a tenth of the updates."""
+
+
 class Criteria(Model):
     """The criteria a gate judges, in order; what is absent is not judged."""
 
@@ -116,6 +126,7 @@ class Criteria(Model):
     control: ControlRule | None = None
     malformed: MalformedRule | None = None
     work_share: WorkShareRule | None = None
+    stability: StabilityRule | None = None
 
     @model_validator(mode="after")
     def _not_empty(self) -> Criteria:
