@@ -329,8 +329,8 @@ def test_the_books_of_all_agents_sum_to_the_cost_of_the_team() -> None:
     }  # fmt: skip
     world = town(fleets=fleets, lane={"fleet": "vans"}, agents={"dispatch": ["vans"]})
     game = game_of(world)
-    ledgers = team_ledgers(game, SEEDS)
-    books = decompose(ledgers)
+    ledgers = list(team_ledgers(game, SEEDS))
+    books = decompose(world, ledgers)
     team = float(np.mean([ledger.cost.mean() for ledger in ledgers]))
     assert books.owners == (*(spec.name for spec in agent_specs(world)), UNASSIGNED)
     assert books.team == pytest.approx(team, abs=1e-9)

@@ -27,7 +27,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from agents.credit.behaviour import Behaviour, watch
-from agents.credit.decompose import UNASSIGNED, Decomposition, decompose
+from agents.credit.decompose import UNASSIGNED, Decomposition
 from agents.credit.estimate import Estimate, estimates
 from agents.credit.record import AgentAudit, Audit, Reason, Standing
 from agents.credit.replay import Game, Notify
@@ -53,8 +53,7 @@ def audit(
     """
     start, model = time.perf_counter(), game.world.model
     found = (leave_one_out if screen else shapley)(game, seeds, progress)
-    manners, ledgers = watch(game, seeds)
-    books = decompose(ledgers)
+    manners, books = watch(game, seeds)
     cases = _cases(found, lazy_share, manners, model.currency)
     burdens = _burdens(game, seeds, cases)
     agents = tuple(

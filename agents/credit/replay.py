@@ -8,7 +8,7 @@ mean the same.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -122,21 +122,18 @@ def episodes_at_once(world: World) -> int:
     return max(1, min(MOST_AT_ONCE, MOST_NUMBERS // (path + kept)))
 
 
-def team_ledgers(game: Game, seeds: Sequence[int]) -> tuple[PeriodLedger, ...]:
-    """What happens on each seed when everybody plays the policy."""
-    ledgers: list[PeriodLedger] = []
+def team_ledgers(game: Game, seeds: Sequence[int]) -> Iterator[PeriodLedger]:
+    """What happens on each seed when everybody plays the policy, seed by seed."""
     size = min(MOST_LEDGERS, episodes_at_once(game.world)) if game.side_by_side else 1
     for start in range(0, len(seeds), size):
         some = np.asarray(seeds[start : start + size], dtype=np.int64)
         everybody = np.ones((len(some), len(game.agents)), dtype=bool)
         if not game.side_by_side:
-            ledgers.append(_event_ledger(game, everybody[0], int(some[0])))
+            yield _event_ledger(game, everybody[0], int(some[0]))
             continue
         whole = _replayed(game, everybody, some, keep_rows=True)[0].quantities()
-        ledgers += [
-            PeriodLedger(game.world, int(seed), whole.replication(i)) for i, seed in enumerate(some)
-        ]
-    return tuple(ledgers)
+        for i, seed in enumerate(some.tolist()):
+            yield PeriodLedger(game.world, seed, whole.replication(i))
 
 
 def _event_costs(game: Game, members: Flags, seeds: NDArray[np.int64]) -> Floats:
