@@ -4,8 +4,10 @@ run.json        RunRecord, written first: what runs, on what, how to run it agai
 scenario.yaml   the resolved scenario, data included: a run never depends on a changed file
 baselines.json  the tuned static policies
 metrics.jsonl   training, a line per update
+audits.jsonl    who contributes what while training, a line per audit
 checkpoints/    to resume from
 bundle/         the trained fleet
+audit.json      who contributes what, by ``twin audit`` or ``twin judge``
 cases.*, verdict.json, manifest.json, playback.json, traces/, report.html   see stress.results
 """
 

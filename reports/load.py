@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
+from agents.credit.record import AUDIT, AUDITS, Audit, TrainingAudit
 from stress.results import CaseResult, Manifest, Playback, TrainingRow, Verdict
 from stress.store import read_table
 from twin.errors import UsageError
@@ -25,6 +26,9 @@ class Run:
     cases: tuple[CaseResult, ...] = ()
     verdict: Verdict | None = None
     playback: Playback | None = None
+    audit: Audit | None = None
+    audits: tuple[TrainingAudit, ...] = ()
+    """Made while training."""
 
 
 def load_run(run_dir: Path) -> Run:
@@ -46,15 +50,21 @@ def load_run(run_dir: Path) -> Run:
         read_cases(run_dir / "cases.parquet"),
         _model(run_dir / "verdict.json", Verdict),
         _checked(_model(run_dir / "playback.json", Playback), run_dir / "playback.json"),
+        _model(run_dir / AUDIT, Audit),
+        _lines(run_dir / AUDITS, TrainingAudit),
     )
 
 
 def read_training(path: Path) -> tuple[TrainingRow, ...]:
     """Rows of metrics.jsonl; none where the run did not train."""
+    return _lines(path, TrainingRow)
+
+
+def _lines(path: Path, model: type[M]) -> tuple[M, ...]:
     if not path.is_file():
         return ()
     lines = path.read_text(encoding="utf-8").splitlines()
-    return tuple(_parse(line, TrainingRow, path) for line in lines if line.strip())
+    return tuple(_parse(line, model, path) for line in lines if line.strip())
 
 
 def read_cases(path: Path) -> tuple[CaseResult, ...]:

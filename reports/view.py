@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from reports.credit_view import CreditView, credit_view
 from reports.load import Run
 from reports.nominal_view import (
     ContestView,
@@ -61,6 +62,7 @@ class ReportView:
     steady_state: str
     contest: ContestView | None
     learning: LearningView | None
+    credit: CreditView | None
     stress: StressView | None
     network: NetworkView | None
     time: TimeView | None
@@ -84,6 +86,7 @@ def build_view(run: Run) -> ReportView:
         steady_state=manifest.steady_state,
         contest=contest_view(manifest),
         learning=learning_view(run.training, manifest.currency),
+        credit=credit_view(run.audit, run.audits),
         stress=stress_view(run.cases, manifest.currency),
         network=network_view(run.playback),
         time=time_view(run.playback, manifest.currency),

@@ -21,14 +21,15 @@ from stress.gate_criteria import (
 )
 from stress.gate_model import GateModel, gate_digest, load_gate
 from stress.gate_resilience import judge_control, judge_malformed, judge_resilience
+from stress.gate_stability import judge_stability
 from stress.judging import Bench, Finding, Provenance, worst
-from stress.results import CaseResult, Figure, Verdict
+from stress.results import CaseResult, Figure, TrainingRow, Verdict
 from stress.statistics import Interval
 
 __all__ = ["GateModel", "Provenance", "gate_digest", "judge", "load_gate"]
 
 FIGURES = 3
-FIRST_FIGURES = ("G3", "G5", "G1", "G2", "G4", "G6", "G7", "G9", "G0")
+FIRST_FIGURES = ("G3", "G5", "G1", "G2", "G4", "G6", "G7", "G9", "G10", "G0")
 """Which figures decide when nothing stands out."""
 
 
@@ -41,6 +42,7 @@ def judge(
     gate_file: str = "",
     credit: Mapping[str, Interval] | None = None,
     audit: Audit | None = None,
+    training: Sequence[TrainingRow] = (),
     champion: str = "",
     baseline_name: str = "the tuned static policy",
     currency: str = "",
@@ -49,13 +51,23 @@ def judge(
 
     ``gate_hash`` is the digest taken before training; ``credit`` holds per agent the cost per
     period with the agent replaced by the static policy less the fleet's (positive: it helps);
-    ``audit`` adds the agents' Shapley values, which then decide G9; ``champion`` is the version of
-    the reigning model, whose cases have the policy ``champion``.
+    ``audit`` adds the agents' Shapley values, which then decide G9; ``training`` are the updates
+    that led to the fleet; ``champion`` is the version of the reigning model, whose cases have the
+    policy ``champion``.
 
     Raises UsageError when two different results claim to be the same case.
     """
     bench = Bench(
-        gate, gate_hash, gather(cases), provenance, credit, audit, champion, baseline_name, currency
+        gate,
+        gate_hash,
+        gather(cases),
+        provenance,
+        credit,
+        audit,
+        tuple(training),
+        champion,
+        baseline_name,
+        currency,
     )
     findings = _findings(bench)
     return Verdict(
@@ -90,6 +102,8 @@ def _findings(bench: Bench) -> list[Finding]:
         found.append(judge_malformed(asked.malformed, bench))
     if asked.work_share:
         found.append(judge_work_share(asked.work_share, bench))
+    if asked.stability:
+        found.append(judge_stability(asked.stability, bench))
     return found
 
 

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from agents.credit.audit import judged
 from agents.credit.estimate import Estimate
 from agents.credit.record import AgentAudit, Audit, Standing
 from stress.evidence import BASELINE
@@ -49,18 +48,16 @@ def _by_shapley(
     rule: WorkShareRule, tolerated: float, audit: Audit, rows: Sequence[Row], bench: Bench
 ) -> Finding:
     line = Line("G9", TITLE, "Agents that do not pull their weight")
-    floor = (rule.max_idle or 0.0) * max(audit.gain.value, 0.0)
-    standing = {row.agent: judged(value, row.leave_one_out, floor) for row, value in rows}
-    harmful = [r for r in rows if standing[r[0].agent] == "harmful" and r[1].high < -tolerated]
+    harmful = [r for r in rows if r[0].verdict == "harmful" and r[1].high < -tolerated]
     if harmful:
         return line.says("FAIL", _blamed(harmful, bench, audit), _names(harmful))
-    lazy = [r for r in rows if standing[r[0].agent] == "lazy"]
+    lazy = [r for r in rows if r[0].verdict == "lazy"]
     if lazy and rule.max_idle is not None:
         return line.says("FAIL", _blamed(lazy, bench, audit), _names(lazy))
     heavy = [r for r in rows if rule.max_share and _carries(r[1], rule.max_share, audit)]
     if heavy and rule.max_share and len(rows) > 1:
         return line.says("FAIL", _carried(heavy, rule.max_share, audit), _names(heavy))
-    return line.says("PASS", _praise(standing, audit), f"0 of {len(rows)}")
+    return line.says("PASS", _praise(audit), f"0 of {len(rows)}")
 
 
 def _carries(value: Estimate, most: float, audit: Audit) -> bool:
@@ -93,12 +90,13 @@ def _carried(rows: Sequence[Row], most: float, audit: Audit) -> str:
     )
 
 
-def _praise(standing: dict[str, Standing], audit: Audit) -> str:
+def _praise(audit: Audit) -> str:
     """How many work, and who does so only in company, has a stand-in, or is undecided."""
+    standing = {row.agent: row.verdict for row in audit.agents}
     good = [name for name, where in standing.items() if where in ("works", "redundant")]
     parts = [
         f"By Shapley values over {counted(audit.seeds, 'paired seed')} {len(good)} of "
-        f"{counted(len(standing), 'agent')} save money beyond doubt and none does harm"
+        f"{counted(len(standing), 'agent')} save money beyond doubt and none is to blame"
     ]
     for where, words in NOTES.items():
         named = sorted(name for name, found in standing.items() if found == where)
@@ -110,6 +108,7 @@ def _praise(standing: dict[str, Standing], audit: Audit) -> str:
 NOTES: dict[Standing, str] = {
     "dependent": "only together with the others",
     "redundant": "somebody else could stand in for",
+    "burdened": "only a worse agent keeps from it",
     "lazy": "no contribution",
     "undecided": "no measurable contribution",
 }

@@ -99,9 +99,19 @@ class WorkShareRule(Model):
     max_idle: Share | None = None
     """An agent is lazy that adds at most this share of the fleet's saving, beyond doubt; lazy
     agents pass where this is left out."""
-    max_share: Share | None = None
+    max_share: Positive | None = None
     """No agent may add more than this share of the fleet's saving, beyond doubt; no limit where
     this is left out."""
+
+
+class StabilityRule(Model):
+    """G10: training stayed inside its limits."""
+
+    max_kl: Positive
+    """Approximate KL divergence that 95 % of the updates stay below."""
+    max_relapse: Share
+    """What the fleet may cost at the end of training above its lowest, as a share of the static
+    policy's cost; means over a tenth of the updates."""
 
 
 class Criteria(Model):
@@ -116,6 +126,7 @@ class Criteria(Model):
     control: ControlRule | None = None
     malformed: MalformedRule | None = None
     work_share: WorkShareRule | None = None
+    stability: StabilityRule | None = None
 
     @model_validator(mode="after")
     def _not_empty(self) -> Criteria:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from agents.credit.record import Audit
 from stress.evidence import BASELINE, CHAMPION, Evidence
 from stress.gate_model import GateModel
-from stress.results import Criterion, Figure, Status
+from stress.results import Criterion, Figure, Status, TrainingRow
 from stress.statistics import Interval, Pairs, Statistic, bootstrap, pairs_needed_after
 from stress.wording import change_parts
 from twin.errors import UsageError
@@ -41,6 +41,8 @@ class Bench:
     """By agent: cost per period with the agent replaced by the static policy, less the fleet's."""
     audit: Audit | None = None
     """The same by Shapley values, where they were measured."""
+    training: tuple[TrainingRow, ...] = ()
+    """The updates that led to the fleet."""
     champion: str = ""
     """Version of the reigning model; empty where there is none."""
     baseline_name: str = "the tuned static policy"

@@ -18,6 +18,7 @@ from agents.credit.record import Audit, write_audit
 from agents.credit.replay import Game
 from agents.credit.shapley import seeds_within
 from agents.gateway.episode import run_through_tools
+from agents.learn.metrics import read_rows
 from agents.trace import write_traces
 from stress.campaign import Campaign, CampaignReport, run_campaign
 from stress.contenders import compare
@@ -186,6 +187,7 @@ def _judge(trial: Trial, cases: Sequence[CaseResult], credit: Audit) -> Verdict:
         gate_file=trial.terms.gate_file,
         credit={row.agent: _interval(row.leave_one_out, credit.seeds) for row in credit.agents},
         audit=credit,
+        training=read_rows(trial.folder.path),
         champion=trial.champion.version if trial.champion else "",
         baseline_name="the tuned static base-stock",
         currency=trial.scenario.model.currency,

@@ -6,6 +6,8 @@ A run folder holds, besides checkpoints:
     metrics.jsonl   one TrainingRow per update
     cases.parquet   one CaseResult per row
     verdict.json    Verdict
+    audit.json      Audit (agents.credit.record): what each agent adds
+    audits.jsonl    one TrainingAudit per audit while training
     playback.json   Playback: one nominal episode per policy, period by period
 """
 

@@ -7,6 +7,15 @@ from pathlib import Path
 
 import numpy as np
 
+from agents.credit.estimate import Estimate
+from agents.credit.record import (
+    AUDITS,
+    AgentAudit,
+    Audit,
+    Standing,
+    TrainingAudit,
+    write_audit,
+)
 from stress.results import (
     CaseResult,
     Contender,
@@ -285,6 +294,65 @@ def _flows(
     return [below(end) / n for (_, end), n in zip(lanes, inbound, strict=True)]
 
 
+def agent_audit(name: str, value: float, verdict: Standing, sentence: str) -> AgentAudit:
+    return AgentAudit(
+        agent=name,
+        shapley=Estimate(value=value, low=value - 1.5, high=value + 1.5),
+        share=value / 61.0,
+        leave_one_out=Estimate(value=1.2 * value, low=1.2 * value - 2, high=1.2 * value + 2),
+        variance_ratio=None if verdict == "harmful" else 7.5,
+        spread=0.0 if verdict == "harmful" else 0.42,
+        deviation=0.4,
+        bias=-0.1,
+        cost=34.0,
+        parts={"holding": 30.0, "trips": 4.0},
+        verdict=verdict,
+        reason="frozen" if verdict == "harmful" else "",
+        sentence=sentence,
+    )
+
+
+def audit() -> Audit:
+    helps = "It saves a good part of what the team saves."
+    return Audit(
+        scenario="quickstart",
+        policy="77e0aa41c2d9",
+        method="exact",
+        seeds=60,
+        first_seed=1_000_000,
+        episodes=1_920,
+        seconds=1.4,
+        currency="EUR",
+        cost=171.2,
+        default_cost=232.2,
+        gain=Estimate(value=61.0, low=57.0, high=65.0),
+        lazy_share=0.01,
+        unassigned=1.2,
+        agents=(
+            agent_audit("replenish:dc", 40.0, "works", helps),
+            agent_audit("replenish:north", 12.0, "redundant", helps),
+            agent_audit("replenish:east", -8.0, "harmful", "It costs: its action never changes."),
+            agent_audit("replenish:south", 9.0, "works", helps),
+            agent_audit("dispatch:trucks", 8.0, "dependent", helps),
+        ),
+    )
+
+
+def audits() -> tuple[TrainingAudit, ...]:
+    return tuple(
+        TrainingAudit(
+            update=update,
+            agent_steps=6_400 * update,
+            gain=Estimate(value=update / 3, low=update / 3 - 4, high=update / 3 + 4),
+            shapley={a.agent: a.shapley for a in audit().agents if a.shapley},
+            verdicts={a.agent: a.verdict for a in audit().agents},
+            seconds=0.2,
+            time_share=0.013,
+        )
+        for update in (50, 100, 150)
+    )
+
+
 def write_run(
     folder: Path,
     head: Manifest | None = None,
@@ -292,6 +360,8 @@ def write_run(
     trained: Sequence[TrainingRow] = (),
     stressed: Sequence[CaseResult] = (),
     played: Playback | None = None,
+    audited: Audit | None = None,
+    audits: Sequence[TrainingAudit] = (),
 ) -> Path:
     """Write only the given parts (and always a manifest) as a run folder."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -306,6 +376,10 @@ def write_run(
         write_table(folder, stressed)
     if played:
         (folder / "playback.json").write_text(played.model_dump_json())
+    if audited:
+        write_audit(folder, audited)
+    if audits:
+        (folder / AUDITS).write_text("".join(row.model_dump_json() + "\n" for row in audits))
     return folder
 
 
@@ -314,7 +388,10 @@ def full_run(folder: Path, status: Status = "PASS") -> Path:
     broken = [case("fleet", "tool.malformed", 5, seed, broken=True) for seed in (90, 91)]
     extra = broken if status == "FAIL" else []
     head = manifest().model_copy(update={} if status == "PASS" else {"promoted": ""})
-    return write_run(folder, head, verdict(status), training(), [*cases(), *extra], playback())
+    stressed = [*cases(), *extra]
+    return write_run(
+        folder, head, verdict(status), training(), stressed, playback(), audit(), audits()
+    )
 
 
 def large_run(folder: Path) -> Path:

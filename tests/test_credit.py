@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import permutations
+from itertools import pairwise, permutations
 from pathlib import Path
 from typing import Any
 
@@ -252,6 +252,65 @@ def test_a_free_rider_is_named_and_nobody_else_is() -> None:
     assert "free rider" in rider.sentence
 
 
+CHAIN = (4, 3, 2, 1)
+CHAIN_WEEK = [
+    (32, 30, 53, 70), (20, 30, 56, 67), (9, 22, 31, 68), (48, 77, 8, 110),
+    (47, 59, 16, 91), (65, 39, 10, 126), (18, 105, 26, 109),
+]  # fmt: skip
+"""Order-up-to levels by weekday and stage, tuned together."""
+
+
+def chain(**others: Any) -> Game:
+    """Four stages in a row that were tuned together, against a tuned level per stage."""
+    nodes: dict[str, Any] = {"plant": {"kind": "supplier"}}
+    for i in CHAIN:
+        nodes[f"s{i}"] = {"kind": "warehouse", "stock": 120, "holding": 0.1 * (5 - i)}
+    demand = {"model": "poisson", "mean": 20, "weekly": WEEK}
+    nodes["s1"] |= {"kind": "store", "unmet": "backlog", "penalty": 5, "demand": demand}
+    stages = ["plant", *(f"s{i}" for i in CHAIN)]
+    lanes = {f"{a} -> {b}": {"lead_time": "2 d"} for a, b in pairwise(stages)}
+    document = {"kind": "scenario", "name": "chain", "horizon": "84 d", "nodes": nodes}
+    agents = {"agents": {"replenish": stages[1:]}}
+    world = compile_world(from_mapping({**document, "lanes": lanes, **agents}).model)
+    level, week = np.array([0.0, 76, 54, 49, 92]), np.pad(np.array(CHAIN_WEEK), ((0, 0), (1, 0)))
+    usual = RulePolicy(world, OrderingRule("weekday_base_stock", week[..., None].astype(float)))
+    named = {f"replenish:{name}": change for name, change in others.items()}
+    return Game(world, Cast(usual, named), OrderingRule("base_stock", level[None, :, None]))
+
+
+def test_agents_that_help_only_together_are_not_blamed() -> None:
+    found = verdicts(audit(chain(), SEEDS))
+    assert found == {"s4": "dependent", "s3": "works", "s2": "dependent", "s1": "works"}
+
+
+def test_the_neighbours_of_a_broken_agent_are_not_blamed_though_leave_one_out_does() -> None:
+    found = audit(chain(s2=saboteur), SEEDS)
+    assert [row.agent for row in found.blamed] == ["replenish:s2"]
+    flagged = [row.agent for row in found.agents if row.leave_one_out.high < 0]
+    assert flagged == ["replenish:s4", "replenish:s2"]
+    neighbour = found.agents[0]
+    assert (neighbour.verdict, neighbour.burden) == ("burdened", ("replenish:s2",))
+    assert "beside replenish:s2" in neighbour.sentence
+
+
+def test_two_buffers_of_which_one_would_do_are_redundant_and_not_lazy() -> None:
+    store = {"kind": "store", "stock": 40, "holding": 0.02, "unmet": "backlog", "penalty": 9}
+    nodes = {
+        "plant": {"kind": "supplier"},
+        "dc": {"kind": "warehouse", "stock": 40, "holding": 0.02},
+        "shop": {**store, "demand": {"model": "poisson", "mean": 10}},
+    }
+    lanes = {"plant -> dc": {"lead_time": "3 d"}, "dc -> shop": {"lead_time": "1 d"}}
+    document = {"kind": "scenario", "name": "two buffers", "horizon": "60 d", "nodes": nodes}
+    world = compile_world(from_mapping({**document, "lanes": lanes}).model)
+    low, high = (
+        OrderingRule("base_stock", np.array([[[0.0], [level], [level]]])) for level in (15.0, 60.0)
+    )
+    found = audit(Game(world, RulePolicy(world, high), low), SEEDS)
+    assert set(verdicts(found).values()) == {"redundant"}
+    assert all("somebody else stands in" in row.sentence for row in found.agents)
+
+
 def test_redundant_is_told_from_lazy_by_what_it_adds_when_others_are_away() -> None:
     none, some = Estimate(value=0.0, low=-0.05, high=0.05), Estimate(value=3.0, low=2.0, high=4.0)
     assert judged(some, none, 0.1) == "redundant"
@@ -270,8 +329,8 @@ def test_the_books_of_all_agents_sum_to_the_cost_of_the_team() -> None:
     }  # fmt: skip
     world = town(fleets=fleets, lane={"fleet": "vans"}, agents={"dispatch": ["vans"]})
     game = game_of(world)
-    ledgers = team_ledgers(game, SEEDS)
-    books = decompose(ledgers)
+    ledgers = list(team_ledgers(game, SEEDS))
+    books = decompose(world, ledgers)
     team = float(np.mean([ledger.cost.mean() for ledger in ledgers]))
     assert books.owners == (*(spec.name for spec in agent_specs(world)), UNASSIGNED)
     assert books.team == pytest.approx(team, abs=1e-9)

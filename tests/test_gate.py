@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from stress.gate import GateModel, Provenance, gate_digest, judge, load_gate
-from stress.results import NOMINAL, CaseResult, Criterion, Verdict
+from stress.gate_stability import relapse
+from stress.results import NOMINAL, CaseResult, Criterion, TrainingRow, Verdict
 from stress.statistics import Interval
 from stress.wording import verdict_lines
 from twin.errors import ScenarioError, UsageError
@@ -71,8 +72,30 @@ def campaign(fleet: float = 0.75, calm: int = 40, struck: int = 20) -> list[Case
     return [*episodes("fleet", fleet, calm, struck), *episodes("baseline", 1.0, calm, struck)]
 
 
+def training(
+    costs: Sequence[float] = tuple(80 - n / 2 for n in range(40)), kl: float = 0.01
+) -> tuple[TrainingRow, ...]:
+    return tuple(
+        TrainingRow(
+            update=n + 1,
+            agent_steps=100 * (n + 1),
+            seconds=1.0,
+            steps_per_second=100.0,
+            cost=cost,
+            baseline_cost=80.0,
+            policy_loss=0.0,
+            value_loss=0.0,
+            entropy=0.0,
+            kl=kl,
+            clip_share=0.0,
+            explained_variance=0.5,
+        )
+        for n, cost in enumerate(costs)
+    )
+
+
 def verdict_of(cases: Sequence[CaseResult], gate: GateModel = GATE, **more: Any) -> Verdict:
-    more = {"credit": HELPS, **more}
+    more = {"credit": HELPS, "training": training(), **more}
     return judge(gate, gate_digest(gate), cases, Provenance(DIGESTS, DIGESTS), **more)
 
 
@@ -103,7 +126,7 @@ def test_a_fleet_that_is_cheaper_and_robust_passes_every_criterion() -> None:
         "G0", "G1", "G2", "G3", "G4",
         "G5/channel.latency", "G5/network.throttle", "G5/tool.malformed",
         "G5/world.demand_surge", "G5/world.outage",
-        "G6/amplification", "G6/spend", "G7", "G9",
+        "G6/amplification", "G6/spend", "G7", "G9", "G10",
     ]  # fmt: skip
     saving, stress, safety = verdict.figures
     assert saving.label.startswith("Cost against the tuned static policy (95 % interval")
@@ -192,7 +215,7 @@ def test_a_saving_smaller_than_the_noise_is_inconclusive_and_says_how_many_pairs
 
 
 def test_nothing_run_is_inconclusive_throughout() -> None:
-    verdict = verdict_of([], credit=None)
+    verdict = verdict_of([], credit=None, training=())
     assert verdict.status == "INCONCLUSIVE"
     assert {c.gate for c in verdict.criteria if c.status == "PASS"} == {"G0", "G2"}
 
@@ -233,7 +256,7 @@ def test_changing_the_gate_file_after_hashing_fails_provenance(tmp_path: Path) -
     assert new_hash != HASH
     cases, provenance = campaign(), Provenance(DIGESTS, DIGESTS)
     for given in (HASH, new_hash):
-        verdict = judge(gate, given, cases, provenance, credit=HELPS)
+        verdict = judge(gate, given, cases, provenance, credit=HELPS, training=training())
         assert criterion(verdict, "G0").status == "FAIL"
         assert "gate is not the one recorded" in criterion(verdict, "G0").sentence
 
@@ -247,7 +270,9 @@ def test_a_comment_does_not_change_the_hash_of_a_gate(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["scenario", "artifact"])
 def test_a_changed_or_unrecorded_digest_fails_provenance(name: str) -> None:
     for recorded in ({**DIGESTS, name: "other"}, {k: v for k, v in DIGESTS.items() if k != name}):
-        verdict = judge(GATE, HASH, campaign(), Provenance(recorded, DIGESTS), credit=HELPS)
+        verdict = judge(
+            GATE, HASH, campaign(), Provenance(recorded, DIGESTS), credit=HELPS, training=training()
+        )
         assert criterion(verdict, "G0").status == "FAIL"
         assert name in criterion(verdict, "G0").sentence
 
@@ -384,9 +409,24 @@ def test_an_agent_without_measurable_contribution_passes_and_is_named() -> None:
     assert criterion(verdict_of(campaign(), credit=None), "G9").status == "INCONCLUSIVE"
 
 
+def test_a_training_that_jumped_or_lost_what_it_had_learnt_fails() -> None:
+    jumped = criterion(verdict_of(campaign(), training=training(kl=0.3)), "G10")
+    assert (jumped.status, jumped.value) == ("FAIL", 0.3)
+    costs = [*(80 - n for n in range(30)), *(50 + 3 * n for n in range(10))]
+    relapsed = criterion(verdict_of(campaign(), training=training(costs)), "G10")
+    assert relapsed.status == "FAIL"
+    assert "more than at its best" in relapsed.sentence
+    assert relapse(training()) == 0.0
+    assert relapse(training([80.0] * 19)) is None
+
+
+def test_a_run_without_recorded_training_leaves_stability_open() -> None:
+    assert criterion(verdict_of(campaign(), training=()), "G10").status == "INCONCLUSIVE"
+
+
 def test_what_the_gate_leaves_out_is_not_judged() -> None:
     only = GATE.criteria.model_copy(
-        update=dict.fromkeys(("provenance", "resilience", "control", "work_share"))
+        update=dict.fromkeys(("provenance", "resilience", "control", "work_share", "stability"))
     )
     verdict = verdict_of(campaign(), GATE.model_copy(update={"criteria": only}))
     assert [c.gate for c in verdict.criteria] == ["G1", "G2", "G3", "G4", "G7"]

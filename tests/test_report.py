@@ -123,7 +123,11 @@ def test_text_from_outside_is_never_markup(tmp_path):
     )
     criteria = (sample.criterion(short, HOSTILE, "PASS", 1, 2).model_copy(),)
     judged = sample.verdict().model_copy(update={"criteria": criteria})
-    html = rendered(tmp_path, head=head, judged=judged, stressed=(case, crashed), played=played)
+    agents = tuple(a.model_copy(update={"agent": short}) for a in sample.audit().agents)
+    audited = sample.audit().model_copy(update={"agents": agents, "currency": short})
+    html = rendered(
+        tmp_path, head=head, judged=judged, stressed=(case, crashed), played=played, audited=audited
+    )
     assert html.count("<script") == 2
     assert not Page(html).all("img")
     assert "&lt;script&gt;" in html
@@ -148,7 +152,7 @@ def test_a_missing_part_is_said_in_a_sentence(tmp_path, kept):
 def test_a_manifest_alone_is_enough(tmp_path):
     empty = {"contenders": (), "files": (), "versions": {}, "stages": {}, "baseline": {}}
     html = rendered(tmp_path, head=sample.manifest().model_copy(update=empty))
-    assert html.count('class="missing"') == 11
+    assert html.count('class="missing"') == 12
 
 
 def test_empty_tables_are_drawn_as_gaps(tmp_path):
@@ -166,7 +170,15 @@ def test_one_case_of_one_fault_has_no_interval_but_a_number(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "name", ["manifest.json", "verdict.json", "metrics.jsonl", "cases.parquet"]
+    "name",
+    [
+        "manifest.json",
+        "verdict.json",
+        "metrics.jsonl",
+        "cases.parquet",
+        "audit.json",
+        "audits.jsonl",
+    ],
 )
 def test_a_damaged_file_is_named(tmp_path, name):
     folder = sample.write_run(tmp_path)
@@ -212,6 +224,15 @@ def test_a_broken_invariant_is_flagged_with_an_icon_and_a_number(tmp_path):
     assert html.count("2 broken") == 2
     assert "stock below zero (2\u00d7)" in html
     assert "broke an invariant" in html
+
+
+def test_an_agent_that_does_harm_is_flagged_with_a_word_and_a_sentence(full):
+    section = full[full.index('id="credit"') : full.index('id="stress"')]
+    assert section.count('class="status pass"') == 4
+    assert section.count('class="status fail"') == 1
+    assert "harmful" in section
+    assert "its action never changes" in section
+    assert "Audits while training" in section
 
 
 def test_a_cell_is_the_paired_cost_difference_to_the_baseline():

@@ -29,6 +29,8 @@ from twin.scenario.quantities import Model
 FORMAT = 1
 MANIFEST, WEIGHTS = "manifest.json", "weights.safetensors"
 Arrays = Mapping[str, NDArray[np.float32]]
+Actor = tuple[Group, Layers, NDArray[np.float32] | None]
+"""The group of an agent, its layers, and the grid it chooses from, where it chooses."""
 
 
 class AgentSpace(Model):
@@ -183,11 +185,29 @@ def _spelled(
     return f"{form} of range {width:g}: {sizes}; nodes {', '.join(nodes)}"
 
 
-class FleetPolicy(CodecPolicy):
-    """A trained fleet: what each agent's actor does without exploration, on its own column."""
+class ActorPolicy(CodecPolicy):
+    """What actors do without exploration, each agent on its own column."""
 
     takes_columns = True
     """``act`` also takes observations of many replications at once, as trailing columns."""
+
+    def __init__(
+        self, name: str, world: World, levels: NDArray[np.float64], actors: Mapping[str, Actor]
+    ) -> None:
+        super().__init__(name, world, levels)
+        self._actors = actors
+
+    def choose(self, agent: str, inputs: NDArray[np.float32]) -> NDArray[np.float64]:
+        """An agent's action without exploration: (action, ...) for inputs (observation, ...)."""
+        group, layers, grid = self._actors[agent]
+        columns = group.network_input(agent, inputs).reshape(group.input_size, -1)
+        size = self.codecs[agent].action_size
+        found = greedy(layers, columns, grid).reshape(-1, columns.shape[1])[:size]
+        return found.astype(np.float64).reshape(size, *inputs.shape[1:])
+
+
+class FleetPolicy(ActorPolicy):
+    """A trained fleet: the actors of a bundle."""
 
     def __init__(
         self,
@@ -197,25 +217,18 @@ class FleetPolicy(CodecPolicy):
         manifest: BundleManifest,
         arrays: Arrays,
     ) -> None:
-        super().__init__(name, world, levels)
-        self.digest = bundle_hash(manifest)
-        self._actors = {
+        found = {codec.spec.name: codec for codec in codecs(world, levels)}
+        actors = {
             agent: (
-                _group(group, agents, self.codecs),
+                _group(group, agents, found),
                 actor_layers(arrays, group),
                 _own_grid(arrays, group, agents.index(agent)),
             )
             for group, agents in manifest.groups.items()
             for agent in agents
         }
-
-    def choose(self, agent: str, inputs: NDArray[np.float32]) -> NDArray[np.float64]:
-        """An agent's action without exploration: (action, ...) for inputs (observation, ...)."""
-        group, layers, grid = self._actors[agent]
-        columns = group.network_input(agent, inputs).reshape(group.input_size, -1)
-        size = self.codecs[agent].action_size
-        found = greedy(layers, columns, grid).reshape(-1, columns.shape[1])[:size]
-        return found.astype(np.float64).reshape(size, *inputs.shape[1:])
+        super().__init__(name, world, levels, actors)
+        self.digest = bundle_hash(manifest)
 
 
 def _own_grid(arrays: Arrays, group: str, index: int) -> NDArray[np.float32] | None:

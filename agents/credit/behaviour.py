@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from agents.credit.decompose import Decomposition, decompose
 from agents.credit.replay import Game, team_ledgers
-from twin.engine.ledger import PeriodLedger
 from twin.env.agents import AgentSpec, agent_specs
 from twin.env.policy import Policy, RulePolicy
 from twin.network.world import World
@@ -17,6 +17,8 @@ from twin.network.world import World
 Floats = NDArray[np.float64]
 STILL = 0.005
 """Periods of mean flow (or share of the vehicles) below which a movement is rounding."""
+MOST_NOTED = 4_000_000
+"""Numbers of decisions noted; further episodes count for the books only."""
 UNITS = {"replenish": "periods of mean flow", "dispatch": "of the fleet"}
 
 
@@ -59,6 +61,7 @@ class _Watched:
         self.takes_columns = bool(getattr(policy, "takes_columns", False))
         self._policy = policy
         self._static = static
+        self._room = MOST_NOTED
         self.seen: dict[str, list[tuple[Floats, Floats]]] = {}
 
     def reset(self, seed: int) -> None:
@@ -70,21 +73,25 @@ class _Watched:
         wishes = self._policy.act(observations)
         default = self._static.act(observations)
         for name, wish in wishes.items():
-            self.seen.setdefault(name, []).append((np.array(wish), default[name]))
+            self._note(name, np.array(wish), default[name])
         return wishes
 
+    def _note(self, name: str, wish: Floats, default: Floats) -> None:
+        if self._room >= wish.size:
+            self._room -= wish.size
+            self.seen.setdefault(name, []).append((wish, default))
 
-def watch(
-    game: Game, seeds: Sequence[int]
-) -> tuple[dict[str, Behaviour], tuple[PeriodLedger, ...]]:
-    """Run the whole team: how each agent acted, and what happened on each seed."""
+
+def watch(game: Game, seeds: Sequence[int]) -> tuple[dict[str, Behaviour], Decomposition]:
+    """Run the whole team: how each agent acted, and the books of everybody."""
     watched = _Watched(game.policy, RulePolicy(game.world, game.rule))
-    ledgers = team_ledgers(replace(game, policy=watched), seeds)
+    books = decompose(game.world, team_ledgers(replace(game, policy=watched), seeds))
     specs = {spec.name: spec for spec in agent_specs(game.world)}
-    return {
+    manners = {
         name: _behaviour(rows, _scale(game.world, specs[name]), UNITS[specs[name].role])
         for name, rows in watched.seen.items()
-    }, ledgers
+    }
+    return manners, books
 
 
 def _scale(world: World, spec: AgentSpec) -> Floats:

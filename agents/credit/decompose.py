@@ -12,7 +12,7 @@ and expense there, so the parts of all owners sum to the team's cost.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -64,23 +64,24 @@ class Rewards:
     difference: Floats
 
 
-def decompose(ledgers: Sequence[PeriodLedger]) -> Decomposition:
-    """Split the mean cost per period of some episodes of one world; it sums to the team's."""
-    world = ledgers[0].world
+def decompose(world: World, ledgers: Iterable[PeriodLedger]) -> Decomposition:
+    """Split the mean cost per period of some episodes; it sums to the team's."""
     specs = agent_specs(world)
-    owner = _owner_of_nodes(world, specs)
-    trips = _owner_of_trips(world, specs, owner)
-    cost = np.zeros((len(specs) + 1, len(PARTS)))
+    nodes = _owner_of_nodes(world, specs)
+    lanes = _owner_of_trips(world, specs, nodes)
+    cost, count = np.zeros((len(specs) + 1, len(PARTS))), 0
     for ledger in ledgers:
+        count += 1
         for p, part in enumerate(PARTS):
             if part == "trips":
                 spent = world.prices.trip * ledger.quantities.trips.mean(axis=0)  # (lane,)
-                np.add.at(cost[:, p], trips, spent)
+                np.add.at(cost[:, p], lanes, spent)
                 continue
             sign = -1.0 if part in INCOME else 1.0
             money = getattr(ledger.accounts, part).mean(axis=0)  # (node,)
-            np.add.at(cost[:, p], owner, sign * money)
-    return Decomposition((*(spec.name for spec in specs), UNASSIGNED), PARTS, cost / len(ledgers))
+            np.add.at(cost[:, p], nodes, sign * money)
+    owners = (*(spec.name for spec in specs), UNASSIGNED)
+    return Decomposition(owners, PARTS, cost / max(count, 1))
 
 
 def rewards(split: Decomposition, found: Contributions) -> Rewards:

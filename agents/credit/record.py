@@ -14,7 +14,9 @@ from twin.scenario.quantities import Model
 
 AUDIT, AUDITS = "audit.json", "audits.jsonl"
 Method = Literal["exact", "permutations", "leave_one_out"]
-Standing = Literal["works", "redundant", "dependent", "undecided", "lazy", "harmful", "not judged"]
+Standing = Literal[
+    "works", "redundant", "dependent", "burdened", "undecided", "lazy", "harmful", "not judged"
+]
 Reason = Literal["", "copies the default", "frozen", "biased", "noisy"]
 
 
@@ -41,6 +43,8 @@ class AgentAudit(Model):
     parts: dict[str, float] = Field(default={})
     verdict: Standing
     reason: Reason = ""
+    burden: tuple[str, ...] = ()
+    """The harmful agents beside which alone it looks lazy or harmful."""
     sentence: str
 
 

@@ -8,8 +8,9 @@ mean the same.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -48,11 +49,18 @@ class Game:
     world: World
     policy: Policy
     rule: OrderingRule
+    away: frozenset[str] = frozenset()
+    """Agents that take no part: they follow the rule whoever joins."""
+
+    @cached_property
+    def players(self) -> tuple[AgentSpec, ...]:
+        """The agents that take part."""
+        return tuple(spec for spec in agent_specs(self.world) if spec.name not in self.away)
 
     @property
     def agents(self) -> tuple[str, ...]:
         """Names of the players, the order of every agent axis."""
-        return tuple(spec.name for spec in agent_specs(self.world))
+        return tuple(spec.name for spec in self.players)
 
     @property
     def side_by_side(self) -> bool:
@@ -114,21 +122,18 @@ def episodes_at_once(world: World) -> int:
     return max(1, min(MOST_AT_ONCE, MOST_NUMBERS // (path + kept)))
 
 
-def team_ledgers(game: Game, seeds: Sequence[int]) -> tuple[PeriodLedger, ...]:
-    """What happens on each seed when everybody plays the policy."""
-    ledgers: list[PeriodLedger] = []
+def team_ledgers(game: Game, seeds: Sequence[int]) -> Iterator[PeriodLedger]:
+    """What happens on each seed when everybody plays the policy, seed by seed."""
     size = min(MOST_LEDGERS, episodes_at_once(game.world)) if game.side_by_side else 1
     for start in range(0, len(seeds), size):
         some = np.asarray(seeds[start : start + size], dtype=np.int64)
         everybody = np.ones((len(some), len(game.agents)), dtype=bool)
         if not game.side_by_side:
-            ledgers.append(_event_ledger(game, everybody[0], int(some[0])))
+            yield _event_ledger(game, everybody[0], int(some[0]))
             continue
         whole = _replayed(game, everybody, some, keep_rows=True)[0].quantities()
-        ledgers += [
-            PeriodLedger(game.world, int(seed), whole.replication(i)) for i, seed in enumerate(some)
-        ]
-    return tuple(ledgers)
+        for i, seed in enumerate(some.tolist()):
+            yield PeriodLedger(game.world, seed, whole.replication(i))
 
 
 def _event_costs(game: Game, members: Flags, seeds: NDArray[np.int64]) -> Floats:
@@ -155,12 +160,12 @@ def _replayed(
     """The engine at the end of the horizon, and the profit of each episode."""
     world = game.world
     engine = BatchEngine(world, _paths(world, seeds), keep_rows=keep_rows)
-    rule, specs = game.rule.for_columns(), agent_specs(world)
-    columns = [np.flatnonzero(members[:, i]) for i in range(len(specs))]
+    rule = game.rule.for_columns()
+    columns = [np.flatnonzero(members[:, i]) for i in range(len(game.players))]
     game.policy.reset(int(seeds[0]))
     profit = np.zeros(len(seeds))
     while engine.advance():
-        engine.decide(*_decision(game, rule, engine, specs, columns))
+        engine.decide(*_decision(game, rule, engine, columns))
         profit += engine.profit_row().sum(0)
     return engine, profit
 
@@ -181,7 +186,6 @@ def _decision(
     game: Game,
     rule: OrderingRule,
     engine: BatchEngine,
-    specs: Sequence[AgentSpec],
     columns: Sequence[Ints],
 ) -> tuple[Any, Any, Any]:
     """The rule everywhere, with the members' decisions in the episodes in which they play."""
@@ -190,7 +194,7 @@ def _decision(
     vehicles = np.repeat(world.fleet_vehicles[:, None], orders.shape[-1], axis=1)
     min_load = np.zeros_like(vehicles)
     vector = global_vector(world, engine)
-    for spec, chosen in zip(specs, columns, strict=True):
+    for spec, chosen in zip(game.players, columns, strict=True):
         if not len(chosen):
             continue
         ages = np.zeros((len(spec.reads), len(chosen)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from agents.credit.behaviour import Behaviour
@@ -71,6 +72,18 @@ def sentence(case: Case, standing: Standing, reason: Reason) -> str:
             return f"It costs the team {span(turned, case.currency)}: {why}."
         case _:
             return f"Not decided ({amount}{part}): more seeds would tell."
+
+
+def relieved(beside: Sequence[str], standing: Standing, case: Case) -> str:
+    """Of an agent that is to blame only beside worse ones; ``case`` is the one without them."""
+    start = (
+        f"It is to blame only beside {' and '.join(beside)}; with the static policy in that place"
+    )
+    if case.value is None or standing == "undecided":
+        return f"{start} it does no harm beyond doubt."
+    if standing == "dependent":
+        return f"{start} the team costs {_more(case.without, case.currency)} without it."
+    return f"{start} it saves {span(case.value, case.currency)}."
 
 
 def span(value: Estimate, currency: str) -> str:

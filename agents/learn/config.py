@@ -77,6 +77,10 @@ class TrainConfig(Model):
     """Updates between greedy evaluations; the best checkpoint so far is kept."""
     eval_seeds: Count = 32
     """Sample paths of each greedy evaluation, the same every time."""
+    audit_every: Annotated[int, Field(ge=0)] = 100
+    """Updates between audits of who contributes what (``audits.jsonl``); 0 for none."""
+    audit_episodes: Count = 512
+    """Budget of each audit."""
     value_learning: ValueLearning = ValueLearning()
     """VDN and IQL."""
     checkpoint_every: Count = 25

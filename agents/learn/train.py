@@ -25,6 +25,7 @@ from agents.checkpoint.bundle import (
     save_bundle,
     spaces_of,
 )
+from agents.credit.training import Moment, audit_during_training, keep_audits
 from agents.learn.batch import Array, Weights
 from agents.learn.config import TrainConfig
 from agents.learn.learner import UpdateStats, make_learner
@@ -59,9 +60,10 @@ def train(
     levels; the result is never worse than the parent on the evaluation seeds, because the best
     actors seen are kept.
 
-    Writes metrics.jsonl, checkpoints/ and bundle/ into ``folder``. On Ctrl-C it writes a checkpoint
-    of the last whole update and lets the interrupt pass. Raises TrainingError when a loss is not a
-    finite number, or when the checkpoint to resume from is damaged or of another configuration.
+    Writes metrics.jsonl, audits.jsonl, checkpoints/ and bundle/ into ``folder``. On Ctrl-C it
+    writes a checkpoint of the last whole update and lets the interrupt pass. Raises TrainingError
+    when a loss is not a finite number, or when the checkpoint to resume from is damaged or of
+    another configuration.
     """
     with _threads(config.threads):
         origin = read_parent(parent, world) if parent is not None else None
@@ -135,6 +137,7 @@ class _Run:
             self.progress = found
             self.state = self._capture()
         keep_rows(self.folder, self.progress.update)
+        keep_audits(self.folder, self.progress.update)
 
     def save(self) -> None:
         """Write a checkpoint of the last whole update."""
@@ -153,6 +156,8 @@ class _Run:
         done.update += 1
         if done.update % self.config.eval_every == 0 or done.update == self.updates:
             self._keep_best()
+        if self.config.audit_every and done.update % self.config.audit_every == 0:
+            self._audit(done.seconds + time.perf_counter() - start)
         done.seconds += time.perf_counter() - start
         row = self._row(segment, stats)
         append_row(self.folder, row)
@@ -166,6 +171,13 @@ class _Run:
         cost = self.greedy_cost(weights)
         if cost < self.progress.best_cost:
             self.progress.best, self.progress.best_cost = weights, cost
+
+    def _audit(self, seconds: float) -> None:
+        steps = self.progress.update * self.steps_per_update
+        moment = Moment(self.progress.update, steps, seconds)
+        audit_during_training(
+            self.setup, self.learner.weights(), moment, self.config.audit_episodes, self.folder
+        )
 
     def _row(self, segment: Segment, stats: UpdateStats) -> TrainingRow:
         done = self.progress
