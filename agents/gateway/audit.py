@@ -8,7 +8,7 @@ and not merely asked whether it is sound.
     16  no effect outside the scope        17  attempts <= the configured number
     18  retries within budget              19  no call while OPEN or FORCED_OPEN
     20  a killed node emits nothing        21  high risk only with an approval from before
-    23  queues bounded
+    22  spend within forecast and buffer   23  queues bounded
 """
 
 from __future__ import annotations
@@ -138,6 +138,11 @@ class BoundaryAudit:
         if answer is None or answer.at > now_d:
             return False
         return answer.request.wish == tuple(placed.wish.tolist())
+
+    def spent(self, money: float, limit: float) -> None:
+        """What has been spent, where there is a limit."""
+        if money > limit * (1.0 + 1e-9):
+            self._violated(f"22 {money:g} spent, at most {limit:g} allowed")
 
     def asked(self, agent: str, call: str) -> None:
         """A retry, or a question about an answer: both are paid from the budget."""

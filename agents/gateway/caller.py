@@ -19,8 +19,10 @@ from agents.gateway.account import Tally
 from agents.gateway.audit import BoundaryAudit
 from agents.gateway.breaker import CircuitBreaker
 from agents.gateway.budget import RetryBudget
+from agents.gateway.guards import Guard
 from agents.gateway.retry import Backoff
 from agents.gateway.schema import FINAL, Label, RefusedError
+from agents.gateway.spend import SpendLimit
 from twin.engine.clock import Clock
 from twin.errors import ToolBoundaryError
 from twin.scenario.tools import Tools
@@ -47,10 +49,13 @@ class Desk:
     audit: BoundaryAudit
     approver: ApproverDesk
     clarifier: Person
+    guards: tuple[Guard, ...]
     meant: Callable[[ClarifyRequest], int | None]  # what the server says of an ambiguous answer
     tally: Tally = field(default_factory=Tally)
     labels: Counter[str] = field(default_factory=Counter)
+    spend: SpendLimit | None = None
     late: int = 0
+    answer_cap: int = 0  # bytes; what is longer is read no further
     tracing: bool = False
 
 
@@ -154,8 +159,17 @@ class Caller:
         breaker = self._breaker(call.tool)
         if not breaker.permit(clock.now):
             return self._fail(call, ToolBoundaryError(Label.BREAKER_OPEN))
+        for guard in self._desk.guards:
+            refused = guard.refuses(self._agent, call.tool, len(call.body))
+            if refused is not None:
+                breaker.release()
+                return self._fail(call, ToolBoundaryError(refused))
+        for guard in self._desk.guards:
+            guard.began(call.tool)
         failure: Failure = yield self._send(call, breaker)
         self._desk.audit.ended(call.id, call.attempts)
+        for guard in self._desk.guards:
+            guard.ended(call.tool, failure)
         if failure is None:
             breaker.record(False, clock.now)
             return None
@@ -186,7 +200,6 @@ class Caller:
 
     def _deliver(self, transit: Transit, body: bytes) -> None:
         desk = self._desk
-        desk.tally.bytes += len(body)
         if self._waiting is None or self._waiting[0].id != transit.call:
             desk.late += 1
             return
@@ -200,6 +213,7 @@ class Caller:
             desk.late += 1
             return
         self._waiting = None
+        desk.tally.bytes += min(len(body), desk.answer_cap + 1)
         event.succeed(failure)
 
     def _expire(self, _: None) -> None:

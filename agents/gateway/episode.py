@@ -18,6 +18,7 @@ from agents.gateway.gateway import Gateway
 from agents.gateway.incident import Incident
 from agents.gateway.session import Turn
 from agents.gateway.settle import settle
+from agents.gateway.spend import SpendReport
 from agents.trace.record import MAX_TRACES, DecisionTrace, Effect, TraceVerdict, digest
 from twin.engine.event import EventEngine
 from twin.engine.ledger import PeriodLedger
@@ -40,6 +41,8 @@ class Outcome:
     approvals: dict[str, int]  # asked for, by answer: granted, denied, timeout
     clarifications: dict[str, int]  # questions about ambiguous answers: resolved, unresolved
     kills: int  # uses of the kill switch
+    locks: int  # of the provider's account
+    spend: SpendReport | None  # where there was a forecast
     late: int  # answers that came when nobody waited for them any more
     breaker_opened: int
     breaker_closed: int  # breakers that closed again after having been open
@@ -60,11 +63,12 @@ class ToolEpisode:
         layers: Sequence[Layer] = (),
         trace: bool = False,
         incidents: Sequence[Incident] = (),
+        forecast: float | None = None,
     ) -> None:
         self.engine = EventEngine(world, path)
         for layer in layers:
             layer.start(seed, world)
-        self.gateway = Gateway(world, self.engine, policy, seed, layers, trace)
+        self.gateway = Gateway(world, self.engine, policy, seed, layers, trace, forecast)
         self.fallbacks = 0
         self.trace: deque[DecisionTrace] = deque(maxlen=MAX_TRACES)
         self._world = world
@@ -108,6 +112,8 @@ class ToolEpisode:
             approvals=dict(desk.tally.approvals),
             clarifications=dict(desk.tally.clarifications),
             kills=gateway.switch.used,
+            locks=gateway.server.account.locks,
+            spend=None if gateway.spend is None else gateway.spend.report(),
             late=desk.late,
             breaker_opened=sum(b.opened for b in breakers),
             breaker_closed=sum(b.closed for b in breakers),
@@ -167,14 +173,23 @@ def run_through_tools(
     layers: Sequence[Layer] = (),
     trace: bool = False,
     incidents: Sequence[Incident] = (),
+    forecast: float | None = None,
 ) -> Outcome:
     """Run one episode behind the tool boundary; pure in its arguments.
 
     ``fallback`` runs the lanes that no agent decides about, or whose agent could not act; ``seed``
     draws latencies and back-offs; ``layers`` are the channel's faults, in order; ``incidents``
-    befall agents and people.
+    befall agents and people; ``forecast`` is the money that a clean run spends on tools (see
+    ``forecast_spend``), beyond which, and a buffer, spending stops.
     """
-    episode = ToolEpisode(world, path, policy, fallback, seed, layers, trace, incidents)
+    episode = ToolEpisode(world, path, policy, fallback, seed, layers, trace, incidents, forecast)
     while episode.step():
         pass
     return episode.outcome()
+
+
+def forecast_spend(
+    world: World, path: SamplePath, policy: Policy, fallback: OrderingRule, seed: int
+) -> float:
+    """Money that a run over a clean channel spends on tools, in the scenario's currency."""
+    return run_through_tools(world, path, policy, fallback, seed).account.money

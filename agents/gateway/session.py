@@ -87,6 +87,11 @@ class GatewaySession:
         self._last_good = LastGood(len(spec.reads), desk.tools.max_age)
 
     @property
+    def answer_cap(self) -> int:
+        """Most bytes of any answer that this session may accept."""
+        return max(check.size_cap for check in (self._receipt, *(c for _, c in self._reads)))
+
+    @property
     def killed(self) -> bool:
         """Whether the agent was taken out of control in this window."""
         return self.caller.killed

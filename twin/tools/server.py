@@ -32,7 +32,7 @@ from twin.tools.catalogue import (
 )
 from twin.tools.inbox import Inbox
 from twin.tools.limits import order_caps, vehicle_caps
-from twin.tools.quota import Quota
+from twin.tools.provider import Account
 from twin.tools.risk import risk_limits
 from twin.tools.wire import digest_of, guarded, new_sealed
 
@@ -48,6 +48,7 @@ class ToolServer:
 
     def __init__(self, world: World, engine: EventEngine, specs: tuple[AgentSpec, ...]) -> None:
         self.inbox = Inbox()
+        self.account = Account(world.model.tools.quota, world.model.tools.provider)
         self.approvals = ApprovalBook()
         self.risk = risk_limits(world, specs)
         self.refused: dict[str, int] = {}
@@ -61,7 +62,6 @@ class ToolServer:
         self._caps = _wish_caps(world, specs)
         numbers = max((len(cap) for cap in self._caps.values()), default=0)
         self._request_cap = CATALOGUE["order.place"].size_cap(numbers)
-        self._quota = Quota(world.model.tools.quota)
         self._first_period: dict[str, float] = {}
         self._vector: Floats = np.zeros(0)
         self._bodies: dict[tuple[str, str], bytes] = {}
@@ -96,9 +96,9 @@ class ToolServer:
             request = self._request(body)
         except (ToolBoundaryError, ValidationError) as error:
             return self._misunderstood(body, error)
-        wait_s = self._quota.wait_s(now_d)
-        if wait_s is not None:
-            return self._refuse(request.call, request.tool, "rate_limited", "", wait_s)
+        refusal = self.account.refusal(now_d)
+        if refusal is not None:
+            return self._refuse(request.call, request.tool, refusal.code, "", refusal.retry_after_s)
         if isinstance(request, ReadRequest):
             return self._read(request)
         if isinstance(request, ClarifyRequest):
