@@ -68,6 +68,7 @@ class Call:
     body: bytes
     judge: Callable[[bytes], list[float]]  # raises ToolBoundaryError for an invalid answer
     clarify: Callable[[Call], Cleared] | None = None  # for an answer that may be ambiguous
+    allowed: bool = True  # on the agent's capability list
     suspect: bytes = b""  # the last answer that failed
     numbers: list[float] = field(default_factory=list)
     attempts: int = 0  # that left the agent
@@ -154,6 +155,8 @@ class Caller:
         clock = self._desk.clock
         if self.killed:
             return self._fail(call, ToolBoundaryError(Label.KILLED))
+        if not call.allowed:
+            return self._fail(call, ToolBoundaryError(Label.OUT_OF_SCOPE))
         if clock.now >= self.close:
             return self._fail(call, ToolBoundaryError(Label.DEADLINE))
         breaker = self._breaker(call.tool)

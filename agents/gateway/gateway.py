@@ -52,7 +52,7 @@ class Gateway:
         agents = [spec.name for spec in self.specs]
         self.channel = Channel(self.clock, world, seed, agents, self.server.handle, layers)
         risk = self.server.risk
-        self.audit = BoundaryAudit(tools.retries, risk)
+        self.audit = BoundaryAudit(tools.retries, risk, self.server.scope)
         approver = ApproverDesk(self.clock, tools.approver, self.server.approvals, seed)
         ask = tools.clarify
         self.clarifier = Person("clarifier", ask.latency, ask.error, ask.absent, seed)
@@ -71,7 +71,14 @@ class Gateway:
         limit = ceilings(world), floors(world)
         self.sessions = {
             spec.name: GatewaySession(
-                spec, policy, self.desk, seed, limit, world.period_d, risk.get(spec.name)
+                spec,
+                policy,
+                self.desk,
+                seed,
+                limit,
+                world.period_d,
+                self.server.scope[spec.name],
+                risk.get(spec.name),
             )
             for spec in self.specs
         }

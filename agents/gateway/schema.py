@@ -58,6 +58,8 @@ class Label(StrEnum):
     """The server understood and refused: asking again cannot help."""
     INVALID_ACTION = "invalid_action"
     """The policy's own wish was no valid request; it never left the agent."""
+    OUT_OF_SCOPE = "out_of_scope"
+    """Not on the agent's capability list; it never left the agent."""
     THROTTLED = "throttled"
     """Held back by the agents' own adaptive throttling."""
     BULKHEAD_FULL = "bulkhead_full"
@@ -74,6 +76,7 @@ FINAL = frozenset(
     {
         Label.REJECTED,
         Label.ACCOUNT_LOCKED,
+        Label.OUT_OF_SCOPE,
         Label.SPEND_STOP,
         Label.KILLED,
         Label.BREAKER_OPEN,

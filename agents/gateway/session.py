@@ -29,7 +29,7 @@ from twin.env.agents import AgentSpec
 from twin.env.observe import WEEKDAYS
 from twin.env.policy import Policy
 from twin.tools.risk import RiskLimits
-from twin.tools.server import WRITE_TOOL
+from twin.tools.scope import WRITE_TOOL, Capability
 
 Floats = NDArray[np.float64]
 
@@ -63,6 +63,7 @@ class GatewaySession:
         seed: int,
         limit: tuple[Floats, Floats],  # what no number of the global vector exceeds, or falls below
         period_d: float,
+        capability: Capability,
         limits: RiskLimits | None = None,
     ) -> None:
         self.caller = Caller(spec.name, desk, seed)
@@ -81,6 +82,7 @@ class GatewaySession:
         asks = desk.tools.clarify.by != "nobody"
         self._clarifier = Clarifier(spec.name, self.caller, desk) if asks else None
         tool = WRITE_TOOL[spec.role]
+        self._capability = capability
         self._write = Template.of(spec.name, tool, spec.entity, len(spec.reads))
         self._receipt = AnswerCheck.of(tool, spec.entity, write_bounds(spec))
         self._seeker = None if limits is None else ApprovalSeeker(spec, limits, desk)
@@ -132,6 +134,7 @@ class GatewaySession:
             name = template.call(t)
             judge = partial(check.read, call=name, period=t)
             call = Call(name, template.tool, template.read(t), judge)
+            call.allowed = self._capability.allows(template.tool, template.entity)
             if self._clarifier is not None:
                 call.clarify = partial(self._clarifier.clarify, check, t)
             failure = yield from self.caller.carry_out(call)
@@ -163,6 +166,7 @@ class GatewaySession:
         name, key = self._write.call(t), self._write.key(t)
         judge = partial(self._receipt.write, call=name, period=t, key=key, wish=wish)
         call = Call(name, self._write.tool, self._write.write(t, wish), judge)
+        call.allowed = self._capability.allows(self._write.tool, self._write.entity)
         failure = yield from self.caller.carry_out(call)
         if failure is not None and call.attempts and self._desk.clock.now < close:
             yield self.caller.until(close)

@@ -14,6 +14,7 @@ from twin.scenario.quantities import (
     Amount,
     BytesPerSecond,
     Model,
+    Name,
     PositiveAmount,
     PositiveDays,
     Share,
@@ -146,6 +147,22 @@ class Clarify(Model):
     """Share of questions that no person answers."""
 
 
+ToolName = Literal[
+    "inventory.read", "orders.read", "demand.read", "fleet.read", "order.place", "dispatch.book"
+]
+
+
+class Scope(Model):
+    """What one agent may do, where that is less than its role allows."""
+
+    tools: Annotated[tuple[ToolName, ...], Field(max_length=100)] | None = None
+    """Tools it may call; by default all that its role needs."""
+    entities: Annotated[tuple[Name, ...], Field(max_length=10_000)] | None = None
+    """Nodes and fleets it may ask and decide about; by default all that its role needs."""
+    quantity: PositiveAmount | None = None
+    """Most units it may order per lane and product, or most vehicles it may book per lane."""
+
+
 class Tools(Model):
     """The boundary between agents and the world: how their tool calls travel and what they cost."""
 
@@ -175,3 +192,5 @@ class Tools(Model):
     """Orders that need approval; without it the static policy orders, cut down to the limits."""
     approver: Approver = Approver()
     clarify: Clarify = Clarify()
+    scope: Annotated[dict[Name, Scope], Field(max_length=10_000)] = Field(default={})
+    """By agent (``replenish:dc``, ``dispatch:trucks``): narrower limits than its role's."""
