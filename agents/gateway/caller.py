@@ -73,6 +73,7 @@ class Call:
     numbers: list[float] = field(default_factory=list)
     attempts: int = 0  # that left the agent
     label: str = ""  # of the last failure
+    failures: tuple[str, ...] = ()  # labels of all failures
 
 
 class Caller:
@@ -236,6 +237,7 @@ class Caller:
     def _fail(self, call: Call, failure: ToolBoundaryError) -> ToolBoundaryError:
         """Count a failure under its one label."""
         call.label = str(failure.label)
+        call.failures += (call.label,)
         self._desk.labels[call.label] += 1
         return failure
 

@@ -46,7 +46,7 @@ class Gateway:
         tools = world.model.tools
         self.specs = agent_specs(world)
         self._periods = world.periods
-        self.clock = Clock()
+        self.clock = Clock(0.0)
         self.server = ToolServer(world, engine, self.specs)
         self.switch = KillSwitch(self.specs)
         agents = [spec.name for spec in self.specs]

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from dataclasses import dataclass
 from functools import partial
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -45,6 +46,9 @@ class Turn:
     asked: float
     seen: float
     acted: float
+    wall: tuple[float, float]  # s, when the observation was complete and when the agent had acted
+    write_attempts: int = 0
+    write_failures: tuple[str, ...] = ()
 
     @property
     def fresh(self) -> bool:
@@ -111,7 +115,8 @@ class GatewaySession:
         asked = clock.now
         reads: list[ReadTrace] = []
         observation = yield from self._observe(t, reads)
-        seen = clock.now
+        seen, seen_s = clock.now, perf_counter()
+        write: Call | None = None
         may_act = observation is not None and not self.killed
         wish = self._decide(t, observation) if observation is not None and may_act else None
         approval: ApprovalVerdict = ""
@@ -120,9 +125,20 @@ class GatewaySession:
                 key = self._write.key(t)
                 approval = yield from self._seeker.seek(t, key, wish, observation, close)
             if approval in ("", "granted"):
-                yield from self._place(t, wish, close)
-        numbers = tuple(wish or ())
-        self.turn = Turn(observation, tuple(reads), numbers, approval, asked, seen, clock.now)
+                write = self._order(t, wish)
+                yield from self._place(write, close)
+        self.turn = Turn(
+            observation,
+            tuple(reads),
+            tuple(wish or ()),
+            approval,
+            asked,
+            seen,
+            clock.now,
+            (seen_s, perf_counter()),
+            0 if write is None else write.attempts,
+            () if write is None else write.failures,
+        )
 
     def _observe(
         self, t: int, traced: list[ReadTrace]
@@ -137,12 +153,14 @@ class GatewaySession:
             call.allowed = self._capability.allows(template.tool, template.entity)
             if self._clarifier is not None:
                 call.clarify = partial(self._clarifier.clarify, check, t)
+            asked = self._desk.clock.now
             failure = yield from self.caller.carry_out(call)
             if failure is None:
                 self._last_good.remember(index, t, call.numbers)
             known = self._last_good.recall(index, t)
             if self._desk.tracing:
-                traced.append(_read_trace(call, template.entity, failure, known))
+                times = asked, self._desk.clock.now
+                traced.append(_read_trace(call, template.entity, failure, known, times))
             if known is None:
                 return None
             ages.append(float(known[0]))
@@ -161,23 +179,33 @@ class GatewaySession:
         self._desk.audit.validated(self._spec.name, t, self._write.key(t), numbers)
         return numbers
 
-    def _place(self, t: int, wish: list[float], close: float) -> Generator[simpy.Event, Any, None]:
-        """Send the wish; where it stays unconfirmed, wait until the window shows what arrived."""
+    def _order(self, t: int, wish: list[float]) -> Call:
+        """The call that places the wish."""
         name, key = self._write.call(t), self._write.key(t)
         judge = partial(self._receipt.write, call=name, period=t, key=key, wish=wish)
         call = Call(name, self._write.tool, self._write.write(t, wish), judge)
         call.allowed = self._capability.allows(self._write.tool, self._write.entity)
+        return call
+
+    def _place(self, call: Call, close: float) -> Generator[simpy.Event, Any, None]:
+        """Send the wish; where it stays unconfirmed, wait until the window shows what arrived."""
         failure = yield from self.caller.carry_out(call)
         if failure is not None and call.attempts and self._desk.clock.now < close:
             yield self.caller.until(close)
 
 
 def _read_trace(
-    call: Call, entity: str, failure: Failure, known: tuple[int, list[float]] | None
+    call: Call,
+    entity: str,
+    failure: Failure,
+    known: tuple[int, list[float]] | None,
+    times: tuple[float, float],
 ) -> ReadTrace:
-    age = None if known is None else known[0]
+    age, numbers = (None, ()) if known is None else (known[0], tuple(known[1]))
     label = "" if failure is None else call.label
-    return ReadTrace(call.tool, entity, call.id, call.attempts, age, label)
+    return ReadTrace(
+        call.tool, entity, call.id, call.attempts, age, label, call.failures, *times, numbers
+    )
 
 
 def clock_numbers(t: int, period_d: float) -> list[float]:
