@@ -40,6 +40,7 @@ COMMANDS = {
     "promote": ("stress.commands:promote", "Make a run that passed the champion."),
     "rollback": ("stress.commands:rollback", "Make an earlier champion the champion again."),
     "replay": ("stress.commands:replay", "Run one stress case again and compare its digest."),
+    "trace": ("agents.trace_commands:trace", "Tell one decision of an agent in words."),
     "report": ("reports.commands:report", "Write the HTML report of a run."),
     "prove": ("reports.commands:prove", "Everything: tune, train, stress, judge, promote, report."),
 }

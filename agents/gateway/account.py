@@ -20,8 +20,17 @@ class Tally:
     attempts: int = 0
     retries: int = 0
     bytes: int = 0
+    asked: int = 0  # approvals; paid when asked for
     approvals: Counter[str] = field(default_factory=Counter)  # by answer: granted, denied, timeout
     clarifications: Counter[str] = field(default_factory=Counter)  # resolved, unresolved
+
+
+def price(tally: Tally, costs: ToolCosts) -> float:
+    """What the counters cost, in the scenario's currency."""
+    tokens = math.ceil(tally.bytes / BYTES_PER_TOKEN)
+    money = costs.call * tally.attempts + costs.retry * tally.retries
+    money += costs.kilobyte * tally.bytes / KILO + costs.kilotoken * tokens / KILO
+    return money + costs.approval * tally.asked
 
 
 @dataclass(frozen=True)
@@ -31,7 +40,7 @@ class CostAccount:
     calls: int
     attempts: int  # that left an agent
     retries: int  # attempts after the first of their call
-    bytes: int  # sent and received, late answers included
+    bytes: int  # sent, and received while somebody waited; no answer is read beyond its cap
     tokens: int  # ceil(bytes / 4)
     approvals: int  # asked for
     clarifications: int  # asked for
@@ -40,18 +49,13 @@ class CostAccount:
     @classmethod
     def of(cls, tally: Tally, costs: ToolCosts) -> CostAccount:
         """Price the counters."""
-        tokens = math.ceil(tally.bytes / BYTES_PER_TOKEN)
-        money = costs.call * tally.attempts + costs.retry * tally.retries
-        money += costs.kilobyte * tally.bytes / KILO + costs.kilotoken * tokens / KILO
-        approvals = tally.approvals.total()
-        money += costs.approval * approvals
         return cls(
             calls=tally.calls,
             attempts=tally.attempts,
             retries=tally.retries,
             bytes=tally.bytes,
-            tokens=tokens,
-            approvals=approvals,
+            tokens=math.ceil(tally.bytes / BYTES_PER_TOKEN),
+            approvals=tally.asked,
             clarifications=tally.clarifications.total(),
-            money=money,
+            money=price(tally, costs),
         )

@@ -15,8 +15,9 @@ from twin.tools.approval import ApprovalAnswer, ApprovalRequest
 from twin.tools.risk import RiskLimits
 
 Floats = NDArray[np.float64]
-ApprovalVerdict = Literal["", "granted", "denied", "timeout", "killed"]
-"""Empty where no approval was needed; killed: the agent was, while it waited."""
+ApprovalVerdict = Literal["", "granted", "denied", "timeout", "killed", "spend_stop"]
+"""Empty where no approval was needed; killed: the agent was, while it waited; spend_stop: what is
+left of the forecast would not pay for asking."""
 
 
 class ApprovalSeeker:
@@ -39,6 +40,10 @@ class ApprovalSeeker:
         excess = self._limits.excess(wish)
         if not excess:
             return ""
+        spend = self._desk.spend
+        if spend is not None and not spend.affords(self._desk.tools.costs.approval):
+            return "spend_stop"
+        self._desk.tally.asked += 1
         owes = self._usual_owes(observation)
         request = ApprovalRequest(self._spec.name, key, period, tuple(wish), excess, owes)
         verdict = yield from self._wait(request, close)

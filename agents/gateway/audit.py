@@ -8,7 +8,7 @@ and not merely asked whether it is sound.
     16  no effect outside the scope        17  attempts <= the configured number
     18  retries within budget              19  no call while OPEN or FORCED_OPEN
     20  a killed node emits nothing        21  high risk only with an approval from before
-    23  queues bounded
+    22  spend within forecast and buffer   23  queues bounded
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from twin.scenario.tools import Retries
 from twin.tools.approval import ApprovalAnswer
 from twin.tools.inbox import Placed
 from twin.tools.risk import RiskLimits
+from twin.tools.scope import Capability
 
 MAX_VIOLATIONS = 100
 """Violations kept in words; one is enough to fail a run."""
@@ -32,10 +33,16 @@ _KEPT_EPOCHS = 3
 class BoundaryAudit:
     """Books of one episode."""
 
-    def __init__(self, retries: Retries, risk: Mapping[str, RiskLimits] | None = None) -> None:
+    def __init__(
+        self,
+        retries: Retries,
+        risk: Mapping[str, RiskLimits] | None = None,
+        scope: Mapping[str, Capability] | None = None,
+    ) -> None:
         self.violations: list[str] = []
         self._retries = retries
         self._risk = risk or {}
+        self._scope = scope
         self._killed: set[str] = set()
         self._clarified: dict[str, str] = {}
         self._approved: dict[int, dict[str, ApprovalAnswer]] = {}
@@ -114,6 +121,8 @@ class BoundaryAudit:
             self._violated(f"9 {placed.key}: took effect without validation")
         elif known[0] != placed.agent:
             self._violated(f"16 {placed.key}: took effect for {placed.agent}, not {known[0]}")
+        if not self._within_scope(placed):
+            self._violated(f"16 {placed.key}: more than {placed.agent} may order or book")
         if self._risky(placed) and not self._was_approved(placed, now_d):
             self._violated(f"21 {placed.key}: a high-risk order without an approval from before")
         if placed.key in self._effects:
@@ -129,6 +138,12 @@ class BoundaryAudit:
         if in_flight > bound:
             self._violated(f"23 {in_flight} messages in flight, at most {bound}")
 
+    def _within_scope(self, placed: Placed) -> bool:
+        if self._scope is None:
+            return True
+        capability = self._scope.get(placed.agent)
+        return capability is not None and bool((placed.wish <= capability.most).all())
+
     def _risky(self, placed: Placed) -> bool:
         limits = self._risk.get(placed.agent)
         return limits is not None and bool(limits.excess(placed.wish))
@@ -138,6 +153,11 @@ class BoundaryAudit:
         if answer is None or answer.at > now_d:
             return False
         return answer.request.wish == tuple(placed.wish.tolist())
+
+    def spent(self, money: float, limit: float) -> None:
+        """What has been spent, where there is a limit."""
+        if money > limit * (1.0 + 1e-9):
+            self._violated(f"22 {money:g} spent, at most {limit:g} allowed")
 
     def asked(self, agent: str, call: str) -> None:
         """A retry, or a question about an answer: both are paid from the budget."""

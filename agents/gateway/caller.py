@@ -19,8 +19,10 @@ from agents.gateway.account import Tally
 from agents.gateway.audit import BoundaryAudit
 from agents.gateway.breaker import CircuitBreaker
 from agents.gateway.budget import RetryBudget
+from agents.gateway.guards import Guard
 from agents.gateway.retry import Backoff
 from agents.gateway.schema import FINAL, Label, RefusedError
+from agents.gateway.spend import SpendLimit
 from twin.engine.clock import Clock
 from twin.errors import ToolBoundaryError
 from twin.scenario.tools import Tools
@@ -47,10 +49,13 @@ class Desk:
     audit: BoundaryAudit
     approver: ApproverDesk
     clarifier: Person
+    guards: tuple[Guard, ...]
     meant: Callable[[ClarifyRequest], int | None]  # what the server says of an ambiguous answer
     tally: Tally = field(default_factory=Tally)
     labels: Counter[str] = field(default_factory=Counter)
+    spend: SpendLimit | None = None
     late: int = 0
+    answer_cap: int = 0  # bytes; what is longer is read no further
     tracing: bool = False
 
 
@@ -63,10 +68,12 @@ class Call:
     body: bytes
     judge: Callable[[bytes], list[float]]  # raises ToolBoundaryError for an invalid answer
     clarify: Callable[[Call], Cleared] | None = None  # for an answer that may be ambiguous
+    allowed: bool = True  # on the agent's capability list
     suspect: bytes = b""  # the last answer that failed
     numbers: list[float] = field(default_factory=list)
     attempts: int = 0  # that left the agent
     label: str = ""  # of the last failure
+    failures: tuple[str, ...] = ()  # labels of all failures
 
 
 class Caller:
@@ -149,13 +156,24 @@ class Caller:
         clock = self._desk.clock
         if self.killed:
             return self._fail(call, ToolBoundaryError(Label.KILLED))
+        if not call.allowed:
+            return self._fail(call, ToolBoundaryError(Label.OUT_OF_SCOPE))
         if clock.now >= self.close:
             return self._fail(call, ToolBoundaryError(Label.DEADLINE))
         breaker = self._breaker(call.tool)
         if not breaker.permit(clock.now):
             return self._fail(call, ToolBoundaryError(Label.BREAKER_OPEN))
+        for guard in self._desk.guards:
+            refused = guard.refuses(self._agent, call.tool, len(call.body))
+            if refused is not None:
+                breaker.release()
+                return self._fail(call, ToolBoundaryError(refused))
+        for guard in self._desk.guards:
+            guard.began(call.tool)
         failure: Failure = yield self._send(call, breaker)
         self._desk.audit.ended(call.id, call.attempts)
+        for guard in self._desk.guards:
+            guard.ended(call.tool, failure)
         if failure is None:
             breaker.record(False, clock.now)
             return None
@@ -186,7 +204,6 @@ class Caller:
 
     def _deliver(self, transit: Transit, body: bytes) -> None:
         desk = self._desk
-        desk.tally.bytes += len(body)
         if self._waiting is None or self._waiting[0].id != transit.call:
             desk.late += 1
             return
@@ -200,6 +217,7 @@ class Caller:
             desk.late += 1
             return
         self._waiting = None
+        desk.tally.bytes += min(len(body), desk.answer_cap + 1)
         event.succeed(failure)
 
     def _expire(self, _: None) -> None:
@@ -219,6 +237,7 @@ class Caller:
     def _fail(self, call: Call, failure: ToolBoundaryError) -> ToolBoundaryError:
         """Count a failure under its one label."""
         call.label = str(failure.label)
+        call.failures += (call.label,)
         self._desk.labels[call.label] += 1
         return failure
 

@@ -8,17 +8,23 @@ Over a clean channel an episode therefore equals ``twin.env.episode.run_policy``
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import blake2b
+from itertools import islice
+from time import perf_counter
 
 from agents.gateway.account import CostAccount
+from agents.gateway.audit import MAX_VIOLATIONS
 from agents.gateway.gateway import Gateway
 from agents.gateway.incident import Incident
-from agents.gateway.session import Turn
+from agents.gateway.recorder import Recorder
 from agents.gateway.settle import settle
-from agents.trace.record import MAX_TRACES, DecisionTrace, Effect, TraceVerdict, digest
+from agents.gateway.spend import SpendReport
+from agents.trace.chain import broken_links
+from agents.trace.latency import Latencies, simulated
+from agents.trace.record import DecisionTrace
 from twin.engine.event import EventEngine
 from twin.engine.ledger import PeriodLedger
 from twin.env.policy import Policy
@@ -40,11 +46,16 @@ class Outcome:
     approvals: dict[str, int]  # asked for, by answer: granted, denied, timeout
     clarifications: dict[str, int]  # questions about ambiguous answers: resolved, unresolved
     kills: int  # uses of the kill switch
+    locks: int  # of the provider's account
+    spend: SpendReport | None  # where there was a forecast
     late: int  # answers that came when nobody waited for them any more
     breaker_opened: int
     breaker_closed: int  # breakers that closed again after having been open
     violations: tuple[str, ...]  # laws of the boundary that were broken
     trace: tuple[DecisionTrace, ...]  # the last MAX_TRACES decisions, where asked for
+    trace_dropped: int  # decisions whose trace was dropped for want of room
+    simulated_latency: Latencies  # of traced decisions, in simulated time
+    wall_latency: Latencies = field(compare=False)  # in the machine's time: never the same twice
 
 
 class ToolEpisode:
@@ -60,16 +71,17 @@ class ToolEpisode:
         layers: Sequence[Layer] = (),
         trace: bool = False,
         incidents: Sequence[Incident] = (),
+        forecast: float | None = None,
     ) -> None:
         self.engine = EventEngine(world, path)
         for layer in layers:
             layer.start(seed, world)
-        self.gateway = Gateway(world, self.engine, policy, seed, layers, trace)
+        self.gateway = Gateway(world, self.engine, policy, seed, layers, trace, forecast)
         self.fallbacks = 0
-        self.trace: deque[DecisionTrace] = deque(maxlen=MAX_TRACES)
         self._world = world
         self._rule = fallback
-        self._policy_hash = policy_hash(policy)
+        hashed = policy_hash(policy)
+        self.recorder = Recorder(world, self.gateway, hashed) if trace else None
         self._window = min(world.model.tools.deadline, world.period_d)
         self._incidents = tuple(incidents)
         policy.reset(path.seed)
@@ -82,14 +94,16 @@ class ToolEpisode:
             return False
         t = self.engine.t
         gateway, begin = self.gateway, t * self._world.period_d
+        opened_s = perf_counter()
         gateway.open(begin)
         for incident in self._incidents:
             incident.epoch(t, gateway)
-        wishes = gateway.window(t, begin + self._window)
+        close = begin + self._window
+        wishes = gateway.window(t, close)
         self.fallbacks += len(gateway.specs) - len(wishes)
-        if gateway.desk.tracing:
-            self.trace.extend(self._traces(t, begin))
         self.engine.decide(settle(self._world, self.engine, self._rule, gateway, wishes))
+        if self.recorder is not None:
+            self.recorder.record(t, begin, close, opened_s)
         return True
 
     def outcome(self) -> Outcome:
@@ -97,7 +111,8 @@ class ToolEpisode:
         ledger = self.engine.ledger
         ledger.check()
         gateway = self.gateway
-        desk = gateway.desk
+        desk, recorder = gateway.desk, self.recorder
+        traces = () if recorder is None else recorder.finish(ledger)
         breakers = [b for s in gateway.sessions.values() for b in s.caller.breakers.values()]
         return Outcome(
             ledger=ledger,
@@ -108,48 +123,17 @@ class ToolEpisode:
             approvals=dict(desk.tally.approvals),
             clarifications=dict(desk.tally.clarifications),
             kills=gateway.switch.used,
+            locks=gateway.server.account.locks,
+            spend=None if gateway.spend is None else gateway.spend.report(),
             late=desk.late,
             breaker_opened=sum(b.opened for b in breakers),
             breaker_closed=sum(b.closed for b in breakers),
-            violations=tuple(desk.audit.violations),
-            trace=tuple(self.trace),
+            violations=(*desk.audit.violations, *islice(broken_links(traces), MAX_VIOLATIONS)),
+            trace=traces,
+            trace_dropped=0 if recorder is None else recorder.dropped,
+            simulated_latency=simulated(traces),
+            wall_latency=Latencies() if recorder is None else recorder.wall,
         )
-
-    def _traces(self, t: int, begin: float) -> list[DecisionTrace]:
-        placed = {p.agent: p.period for p in self.gateway.server.inbox.taken}
-        found = []
-        for agent, session in self.gateway.sessions.items():
-            if session.turn is not None:
-                verdict, effect = _verdict(session.turn, placed.get(agent), t)
-                found.append(self._decision(agent, session.turn, t, begin, verdict, effect))
-        return found
-
-    def _decision(
-        self, agent: str, turn: Turn, t: int, begin: float, verdict: TraceVerdict, effect: Effect
-    ) -> DecisionTrace:
-        return DecisionTrace(
-            epoch=t,
-            agent=agent,
-            reads=turn.reads,
-            observation_hash="" if turn.observation is None else digest(turn.observation),
-            policy_hash=self._policy_hash,
-            wish=turn.wish,
-            verdict=verdict,
-            effect=effect,
-            asked=turn.asked,
-            seen=turn.seen,
-            acted=turn.acted,
-            effective=begin,
-        )
-
-
-def _verdict(turn: Turn, placed: int | None, t: int) -> tuple[TraceVerdict, Effect]:
-    """Who decided, and what took effect, given the period of the write that counted."""
-    if placed is None:
-        return "fallback", "static"
-    if placed < t:
-        return "agent", "late"
-    return ("agent" if turn.fresh else "last_good"), "applied"
 
 
 def policy_hash(policy: Policy) -> str:
@@ -167,14 +151,23 @@ def run_through_tools(
     layers: Sequence[Layer] = (),
     trace: bool = False,
     incidents: Sequence[Incident] = (),
+    forecast: float | None = None,
 ) -> Outcome:
     """Run one episode behind the tool boundary; pure in its arguments.
 
     ``fallback`` runs the lanes that no agent decides about, or whose agent could not act; ``seed``
     draws latencies and back-offs; ``layers`` are the channel's faults, in order; ``incidents``
-    befall agents and people.
+    befall agents and people; ``forecast`` is the money that a clean run spends on tools (see
+    ``forecast_spend``), beyond which, and a buffer, spending stops.
     """
-    episode = ToolEpisode(world, path, policy, fallback, seed, layers, trace, incidents)
+    episode = ToolEpisode(world, path, policy, fallback, seed, layers, trace, incidents, forecast)
     while episode.step():
         pass
     return episode.outcome()
+
+
+def forecast_spend(
+    world: World, path: SamplePath, policy: Policy, fallback: OrderingRule, seed: int
+) -> float:
+    """Money that a run over a clean channel spends on tools, in the scenario's currency."""
+    return run_through_tools(world, path, policy, fallback, seed).account.money

@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 
 from agents.gateway.audit import BoundaryAudit
 from agents.gateway.caller import Desk
+from agents.gateway.guards import AdaptiveThrottle, Bulkhead, Guard
 from agents.gateway.killswitch import KillSwitch, Standby
 from agents.gateway.plausible import ceilings, floors
 from agents.gateway.session import GatewaySession
+from agents.gateway.spend import SpendLimit
 from twin.engine.clock import Clock
 from twin.engine.event import EventEngine
 from twin.env.agents import agent_specs
@@ -39,16 +41,18 @@ class Gateway:
         seed: int,
         layers: Sequence[Layer] = (),
         tracing: bool = False,
+        forecast: float | None = None,
     ) -> None:
         tools = world.model.tools
         self.specs = agent_specs(world)
-        self.clock = Clock()
+        self._periods = world.periods
+        self.clock = Clock(0.0)
         self.server = ToolServer(world, engine, self.specs)
         self.switch = KillSwitch(self.specs)
         agents = [spec.name for spec in self.specs]
         self.channel = Channel(self.clock, world, seed, agents, self.server.handle, layers)
         risk = self.server.risk
-        self.audit = BoundaryAudit(tools.retries, risk)
+        self.audit = BoundaryAudit(tools.retries, risk, self.server.scope)
         approver = ApproverDesk(self.clock, tools.approver, self.server.approvals, seed)
         ask = tools.clarify
         self.clarifier = Person("clarifier", ask.latency, ask.error, ask.absent, seed)
@@ -60,16 +64,27 @@ class Gateway:
             self.audit,
             approver,
             self.clarifier,
+            (),
             self.server.meant,
         )
         self.desk.tracing = tracing
         limit = ceilings(world), floors(world)
         self.sessions = {
             spec.name: GatewaySession(
-                spec, policy, self.desk, seed, limit, world.period_d, risk.get(spec.name)
+                spec,
+                policy,
+                self.desk,
+                seed,
+                limit,
+                world.period_d,
+                self.server.scope[spec.name],
+                risk.get(spec.name),
             )
             for spec in self.specs
         }
+        self.desk.answer_cap = max((s.answer_cap for s in self.sessions.values()), default=0)
+        self.spend = self.desk.spend = self._spend_limit(forecast)
+        self.desk.guards = self._guards(seed)
         self._controls: list[float] = []
 
     @property
@@ -131,7 +146,32 @@ class Gateway:
         for placed in self.server.inbox.taken:
             self.audit.effect(placed, clock.now)
         self.audit.window_closed(self.channel.peak, self.channel.bound)
+        if self.spend is not None:
+            self.audit.spent(self.spend.spent, self.spend.limit)
+            self.spend.watch((t + 1) / self._periods)
         return wishes
+
+    def _spend_limit(self, forecast: float | None) -> SpendLimit | None:
+        desk = self.desk
+        if forecast is None:
+            return None
+        return SpendLimit(
+            forecast,
+            desk.tools.spend_buffer,
+            desk.tools.costs,
+            desk.tally,
+            desk.answer_cap,
+            self.clock,
+        )
+
+    def _guards(self, seed: int) -> tuple[Guard, ...]:
+        tools = self.desk.tools
+        guards: list[Guard] = [] if self.spend is None else [self.spend]
+        if tools.throttle is not None:
+            guards.append(AdaptiveThrottle(tools.throttle, self.clock, seed))
+        if tools.bulkhead is not None:
+            guards.append(Bulkhead(tools.bulkhead))
+        return tuple(guards)
 
     def _due(self, close: float) -> bool:
         """Whether a control still has to act before the window closes."""

@@ -1,7 +1,7 @@
 """Every tool answer is untrusted: what is checked, in order, and the one label of each failure.
 
     1 size, UTF-8, JSON, duplicate keys     oversize, not_utf8, malformed_json, duplicate_key
-    2 is it an error answer                 rate_limited, server_error, rejected
+    2 is it an error answer                 rate_limited, account_locked, server_error, rejected
     3 strict model                          non_finite, schema
     4 does it answer this call              echo_mismatch, stale
     5 as many numbers as expected           schema
@@ -52,11 +52,19 @@ class Label(StrEnum):
     DIGEST_MISMATCH = "digest_mismatch"
     """Damaged on the way, in a place where everything else still makes sense."""
     RATE_LIMITED = "rate_limited"
+    ACCOUNT_LOCKED = "account_locked"
     SERVER_ERROR = "server_error"
     REJECTED = "rejected"
     """The server understood and refused: asking again cannot help."""
     INVALID_ACTION = "invalid_action"
     """The policy's own wish was no valid request; it never left the agent."""
+    OUT_OF_SCOPE = "out_of_scope"
+    """Not on the agent's capability list; it never left the agent."""
+    THROTTLED = "throttled"
+    """Held back by the agents' own adaptive throttling."""
+    BULKHEAD_FULL = "bulkhead_full"
+    SPEND_STOP = "spend_stop"
+    """What is left of the forecast and its buffer would not pay for it."""
     KILLED = "killed"
     """The agent was taken out of control."""
     BREAKER_OPEN = "breaker_open"
@@ -64,9 +72,23 @@ class Label(StrEnum):
     DEADLINE = "deadline"
 
 
-FINAL = frozenset({Label.REJECTED, Label.KILLED, Label.BREAKER_OPEN, Label.DEADLINE})
+FINAL = frozenset(
+    {
+        Label.REJECTED,
+        Label.ACCOUNT_LOCKED,
+        Label.OUT_OF_SCOPE,
+        Label.SPEND_STOP,
+        Label.KILLED,
+        Label.BREAKER_OPEN,
+        Label.DEADLINE,
+    }
+)
 """Failures that no retry mends."""
-_ERROR_LABELS = {"rate_limited": Label.RATE_LIMITED, "internal": Label.SERVER_ERROR}
+_ERROR_LABELS = {
+    "rate_limited": Label.RATE_LIMITED,
+    "account_locked": Label.ACCOUNT_LOCKED,
+    "internal": Label.SERVER_ERROR,
+}
 
 
 class RefusedError(ToolBoundaryError):

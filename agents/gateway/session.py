@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from dataclasses import dataclass
 from functools import partial
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -29,7 +30,7 @@ from twin.env.agents import AgentSpec
 from twin.env.observe import WEEKDAYS
 from twin.env.policy import Policy
 from twin.tools.risk import RiskLimits
-from twin.tools.server import WRITE_TOOL
+from twin.tools.scope import WRITE_TOOL, Capability
 
 Floats = NDArray[np.float64]
 
@@ -45,6 +46,9 @@ class Turn:
     asked: float
     seen: float
     acted: float
+    wall: tuple[float, float]  # s, when the observation was complete and when the agent had acted
+    write_attempts: int = 0
+    write_failures: tuple[str, ...] = ()
 
     @property
     def fresh(self) -> bool:
@@ -63,6 +67,7 @@ class GatewaySession:
         seed: int,
         limit: tuple[Floats, Floats],  # what no number of the global vector exceeds, or falls below
         period_d: float,
+        capability: Capability,
         limits: RiskLimits | None = None,
     ) -> None:
         self.caller = Caller(spec.name, desk, seed)
@@ -81,10 +86,16 @@ class GatewaySession:
         asks = desk.tools.clarify.by != "nobody"
         self._clarifier = Clarifier(spec.name, self.caller, desk) if asks else None
         tool = WRITE_TOOL[spec.role]
+        self._capability = capability
         self._write = Template.of(spec.name, tool, spec.entity, len(spec.reads))
         self._receipt = AnswerCheck.of(tool, spec.entity, write_bounds(spec))
         self._seeker = None if limits is None else ApprovalSeeker(spec, limits, desk)
         self._last_good = LastGood(len(spec.reads), desk.tools.max_age)
+
+    @property
+    def answer_cap(self) -> int:
+        """Most bytes of any answer that this session may accept."""
+        return max(check.size_cap for check in (self._receipt, *(c for _, c in self._reads)))
 
     @property
     def killed(self) -> bool:
@@ -104,7 +115,8 @@ class GatewaySession:
         asked = clock.now
         reads: list[ReadTrace] = []
         observation = yield from self._observe(t, reads)
-        seen = clock.now
+        seen, seen_s = clock.now, perf_counter()
+        write: Call | None = None
         may_act = observation is not None and not self.killed
         wish = self._decide(t, observation) if observation is not None and may_act else None
         approval: ApprovalVerdict = ""
@@ -113,9 +125,20 @@ class GatewaySession:
                 key = self._write.key(t)
                 approval = yield from self._seeker.seek(t, key, wish, observation, close)
             if approval in ("", "granted"):
-                yield from self._place(t, wish, close)
-        numbers = tuple(wish or ())
-        self.turn = Turn(observation, tuple(reads), numbers, approval, asked, seen, clock.now)
+                write = self._order(t, wish)
+                yield from self._place(write, close)
+        self.turn = Turn(
+            observation,
+            tuple(reads),
+            tuple(wish or ()),
+            approval,
+            asked,
+            seen,
+            clock.now,
+            (seen_s, perf_counter()),
+            0 if write is None else write.attempts,
+            () if write is None else write.failures,
+        )
 
     def _observe(
         self, t: int, traced: list[ReadTrace]
@@ -127,14 +150,17 @@ class GatewaySession:
             name = template.call(t)
             judge = partial(check.read, call=name, period=t)
             call = Call(name, template.tool, template.read(t), judge)
+            call.allowed = self._capability.allows(template.tool, template.entity)
             if self._clarifier is not None:
                 call.clarify = partial(self._clarifier.clarify, check, t)
+            asked = self._desk.clock.now
             failure = yield from self.caller.carry_out(call)
             if failure is None:
                 self._last_good.remember(index, t, call.numbers)
             known = self._last_good.recall(index, t)
             if self._desk.tracing:
-                traced.append(_read_trace(call, template.entity, failure, known))
+                times = asked, self._desk.clock.now
+                traced.append(_read_trace(call, template.entity, failure, known, times))
             if known is None:
                 return None
             ages.append(float(known[0]))
@@ -153,22 +179,33 @@ class GatewaySession:
         self._desk.audit.validated(self._spec.name, t, self._write.key(t), numbers)
         return numbers
 
-    def _place(self, t: int, wish: list[float], close: float) -> Generator[simpy.Event, Any, None]:
-        """Send the wish; where it stays unconfirmed, wait until the window shows what arrived."""
+    def _order(self, t: int, wish: list[float]) -> Call:
+        """The call that places the wish."""
         name, key = self._write.call(t), self._write.key(t)
         judge = partial(self._receipt.write, call=name, period=t, key=key, wish=wish)
         call = Call(name, self._write.tool, self._write.write(t, wish), judge)
+        call.allowed = self._capability.allows(self._write.tool, self._write.entity)
+        return call
+
+    def _place(self, call: Call, close: float) -> Generator[simpy.Event, Any, None]:
+        """Send the wish; where it stays unconfirmed, wait until the window shows what arrived."""
         failure = yield from self.caller.carry_out(call)
         if failure is not None and call.attempts and self._desk.clock.now < close:
             yield self.caller.until(close)
 
 
 def _read_trace(
-    call: Call, entity: str, failure: Failure, known: tuple[int, list[float]] | None
+    call: Call,
+    entity: str,
+    failure: Failure,
+    known: tuple[int, list[float]] | None,
+    times: tuple[float, float],
 ) -> ReadTrace:
-    age = None if known is None else known[0]
+    age, numbers = (None, ()) if known is None else (known[0], tuple(known[1]))
     label = "" if failure is None else call.label
-    return ReadTrace(call.tool, entity, call.id, call.attempts, age, label)
+    return ReadTrace(
+        call.tool, entity, call.id, call.attempts, age, label, call.failures, *times, numbers
+    )
 
 
 def clock_numbers(t: int, period_d: float) -> list[float]:

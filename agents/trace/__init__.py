@@ -1,5 +1,15 @@
 """Decision traces: what an agent saw, what it did, and what came of it."""
 
-from agents.trace.record import DecisionTrace, ReadTrace, read_traces, write_traces
+from agents.trace.chain import broken_links, chained
+from agents.trace.files import read_traces, write_traces
+from agents.trace.record import DecisionTrace, Part, ReadTrace
 
-__all__ = ["DecisionTrace", "ReadTrace", "read_traces", "write_traces"]
+__all__ = [
+    "DecisionTrace",
+    "Part",
+    "ReadTrace",
+    "broken_links",
+    "chained",
+    "read_traces",
+    "write_traces",
+]

@@ -1,28 +1,23 @@
-"""The DecisionTrace: every action traces to an observation, a policy and a verdict."""
+"""The DecisionTrace: every action traces to an observation, a policy and the gateway's verdicts."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from hashlib import blake2b
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from twin.errors import UsageError
-
 MAX_TRACES = 100_000
 """Traces kept of one episode; beyond it the oldest are dropped."""
-TraceVerdict = Literal["agent", "last_good", "fallback"]
-Effect = Literal["applied", "late", "static"]
+TraceVerdict = Literal["agent", "last_good", "fallback", "killed"]
+Effect = Literal["applied", "late", "static", "stopped"]
 
 
 @dataclass(frozen=True)
 class ReadTrace:
-    """One read of a decision."""
+    """One read of a decision: where its numbers come from."""
 
     tool: str
     entity: str
@@ -30,6 +25,18 @@ class ReadTrace:
     attempts: int  # that left the agent
     age: int | None  # periods, of the answer that was used; none when there was none
     label: str  # of the last failure; empty when the read succeeded
+    failures: tuple[str, ...] = ()  # the label of every failed attempt, in order
+    asked: float = 0.0  # simulated days
+    answered: float = 0.0  # or given up
+    numbers: tuple[float, ...] = ()  # as used; empty when there were none
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of a period's money, of the node the agent acts for; costs are negative."""
+
+    name: str
+    money: float
 
 
 @dataclass(frozen=True)
@@ -43,67 +50,29 @@ class DecisionTrace:
     policy_hash: str
     wish: tuple[float, ...]  # what the agent asked for; empty when it did not
     verdict: TraceVerdict
-    """agent: its own decision on fresh answers; last_good: on older ones; fallback: static rule."""
+    """agent: its own decision on fresh answers; last_good: on older ones; fallback: static rule;
+    killed: it was out of control."""
     effect: Effect
-    """applied: the wish; late: a wish that came late for the last period; static: the rule's."""
+    """applied: the wish; late: a wish that came late for the last period; static: the rule's;
+    stopped: nothing."""
     asked: float  # first read sent
     seen: float  # observation complete, or given up
     acted: float  # write confirmed, or given up
     effective: float  # the epoch at which the decision counts
+    changed: float = 0.0  # the world that was seen is of this time
+    settled: float = 0.0  # the window closed: the decision took effect
+    approval: str = ""  # granted, denied, timeout, killed, spend_stop; empty where none was needed
+    write_attempts: int = 0
+    write_failures: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()  # of the numbers of a wish, and of ``done``
+    done: tuple[float, ...] = ()  # ordered per lane and product, or vehicles that left per lane
+    reward: float = 0.0  # the agent's, of the period
+    parts: tuple[Part, ...] = ()
+    sequence: int = 0  # of the decision in its episode, without gaps
+    previous: str = ""  # link of the decision before; empty for the first one kept
+    link: str = ""  # hash of all of this and of ``previous``
 
 
 def digest(array: NDArray[Any]) -> str:
     """Short hash of an array's bytes."""
     return blake2b(np.ascontiguousarray(array).tobytes(), digest_size=8).hexdigest()
-
-
-def write_traces(path: str | Path, traces: Iterable[DecisionTrace]) -> None:
-    """Write traces to a Parquet file; the file appears whole or not at all."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    table = pa.Table.from_pylist([asdict(trace) for trace in traces], schema=_schema(pa))
-    partial = f"{path}.partial"
-    pq.write_table(table, partial)
-    os.replace(partial, path)
-
-
-def read_traces(path: str | Path) -> tuple[DecisionTrace, ...]:
-    """Read what ``write_traces`` wrote.
-
-    Raises UsageError when the file is no Parquet file of traces.
-    """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        table = pq.read_table(path)
-    except (OSError, pa.ArrowInvalid) as error:
-        raise UsageError("cannot read traces", str(path), str(error)) from None
-    if not table.schema.equals(_schema(pa)):
-        expected = ", ".join(field.name for field in fields(DecisionTrace))
-        raise UsageError("not a file of traces", str(path), ", ".join(table.column_names), expected)
-    return tuple(_trace(row) for row in table.to_pylist())
-
-
-def _trace(row: dict[str, Any]) -> DecisionTrace:
-    reads = tuple(ReadTrace(**read) for read in row.pop("reads"))
-    wish = tuple(row.pop("wish"))
-    return DecisionTrace(reads=reads, wish=wish, **row)
-
-
-def _schema(pa: Any) -> Any:
-    text, whole, number = pa.string(), pa.int64(), pa.float64()
-    read = pa.struct(
-        [
-            ("tool", text),
-            ("entity", text),
-            ("call", text),
-            ("attempts", whole),
-            ("age", whole),
-            ("label", text),
-        ]
-    )
-    kinds = {"epoch": whole, "reads": pa.list_(read), "wish": pa.list_(number)}
-    kinds |= dict.fromkeys(("asked", "seen", "acted", "effective"), number)
-    return pa.schema([(f.name, kinds.get(f.name, text)) for f in fields(DecisionTrace)])

@@ -9,6 +9,7 @@ from math import exp, log, log1p
 
 from twin.scenario import network_checks as network
 from twin.scenario import supply_checks as supply
+from twin.scenario import tool_checks as tools
 from twin.scenario import world_checks as world
 from twin.scenario.findings import Finding, Path, did_you_mean, either, shown
 from twin.scenario.model import ScenarioModel
@@ -150,6 +151,7 @@ CHECKS: tuple[tuple[Check, frozenset[str]], ...] = (
     (network.supplier_inbound, frozenset()),
     (network.fleets, frozenset()),
     (network.agents, frozenset()),
+    (tools.scopes, frozenset({"nodes", "lanes"})),
     (horizon, frozenset({"horizon", "period"})),
     (order_lead_times, frozenset({"period"})),
     (product_names, frozenset()),

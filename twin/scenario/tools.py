@@ -14,6 +14,7 @@ from twin.scenario.quantities import (
     Amount,
     BytesPerSecond,
     Model,
+    Name,
     PositiveAmount,
     PositiveDays,
     Share,
@@ -76,6 +77,27 @@ class ToolCosts(Model):
     """Per request for a person's approval, granted or not."""
 
 
+class Provider(Model):
+    """The account through which all agents call the tools, as its provider runs it."""
+
+    retry_after: Literal["honest", "absent", "wrong"] = "honest"
+    """What a refusal says about when to come back: the truth, nothing, or a tenth of the truth."""
+    lock_after: Annotated[int, Field(ge=1, le=1_000_000, strict=True)] | None = None
+    """Refusals within ``lock_window`` that lock the account; by default it is never locked."""
+    lock_window: PositiveDays = 60 / 86_400
+    lock_for: PositiveDays = 300 / 86_400
+    """How long a locked account stays locked; every call is refused meanwhile."""
+
+
+class Throttle(Model):
+    """Adaptive throttling by the agents themselves (Google's SRE book, chapter 21)."""
+
+    accepts: Annotated[float, Field(ge=1, le=100, strict=True)] = 2.0
+    """Attempts let through per accepted one (K); the smaller, the earlier it throttles."""
+    window: PositiveDays = 120 / 86_400
+    """How far back attempts are counted, all agents together."""
+
+
 class RiskRule(Model):
     """One kind of order that needs a person's approval; exactly one of the fields."""
 
@@ -125,6 +147,22 @@ class Clarify(Model):
     """Share of questions that no person answers."""
 
 
+ToolName = Literal[
+    "inventory.read", "orders.read", "demand.read", "fleet.read", "order.place", "dispatch.book"
+]
+
+
+class Scope(Model):
+    """What one agent may do, where that is less than its role allows."""
+
+    tools: Annotated[tuple[ToolName, ...], Field(max_length=100)] | None = None
+    """Tools it may call; by default all that its role needs."""
+    entities: Annotated[tuple[Name, ...], Field(max_length=10_000)] | None = None
+    """Nodes and fleets it may ask and decide about; by default all that its role needs."""
+    quantity: PositiveAmount | None = None
+    """Most units it may order per lane and product, or most vehicles it may book per lane."""
+
+
 class Tools(Model):
     """The boundary between agents and the world: how their tool calls travel and what they cost."""
 
@@ -140,10 +178,19 @@ class Tools(Model):
     """Shared by all agents, each direction."""
     quota: Annotated[int, Field(ge=1, le=1_000_000, strict=True)] = 600
     """Calls the provider answers per minute; beyond it a call is refused."""
+    provider: Provider = Provider()
     retries: Retries = Retries()
+    throttle: Throttle | None = None
+    """Adaptive throttling; by default there is none."""
+    bulkhead: Annotated[int, Field(ge=1, le=100_000, strict=True)] | None = None
+    """Most calls of one tool under way at a time, all agents together; by default no limit."""
     breaker: Breaker = Breaker()
     costs: ToolCosts = ToolCosts()
+    spend_buffer: Annotated[float, Field(ge=0, le=100, strict=True)] = 0.3
+    """Where spending is forecast: the share by which it may exceed the forecast before it stops."""
     high_risk: Annotated[tuple[RiskRule, ...], Field(max_length=100)] = ()
     """Orders that need approval; without it the static policy orders, cut down to the limits."""
     approver: Approver = Approver()
     clarify: Clarify = Clarify()
+    scope: Annotated[dict[Name, Scope], Field(max_length=10_000)] = Field(default={})
+    """By agent (``replenish:dc``, ``dispatch:trucks``): narrower limits than its role's."""

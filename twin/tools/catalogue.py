@@ -51,6 +51,7 @@ ErrorCode = Literal[
     "superseded",
     "expired",
     "rate_limited",
+    "account_locked",
     "internal",
 ]
 PROTOCOL_ERRORS = frozenset({"parse_error", "invalid_request"})

@@ -31,15 +31,13 @@ from twin.tools.catalogue import (
     error_answer,
 )
 from twin.tools.inbox import Inbox
-from twin.tools.limits import order_caps, vehicle_caps
-from twin.tools.quota import Quota
+from twin.tools.provider import Account
 from twin.tools.risk import risk_limits
+from twin.tools.scope import capabilities
 from twin.tools.wire import digest_of, guarded, new_sealed
 
 Floats = NDArray[np.float64]
 AnyMessage = ReadRequest | OrderRequest | BookRequest | ClarifyRequest
-WRITE_TOOL = {"replenish": "order.place", "dispatch": "dispatch.book"}
-"""The one write each role may make."""
 _OPENING = f'{{"version":"{VERSION}","call":'.encode()
 
 
@@ -48,20 +46,22 @@ class ToolServer:
 
     def __init__(self, world: World, engine: EventEngine, specs: tuple[AgentSpec, ...]) -> None:
         self.inbox = Inbox()
+        self.account = Account(world.model.tools.quota, world.model.tools.provider)
         self.approvals = ApprovalBook()
         self.risk = risk_limits(world, specs)
         self.refused: dict[str, int] = {}
         self._world = world
         self._engine = engine
-        self._agents = {spec.name: spec for spec in specs}
+        self.scope = capabilities(world, specs)
         self._reads = {
-            (spec.name, read.tool, read.entity): read for spec in specs for read in spec.reads
+            (spec.name, read.tool, read.entity): read
+            for spec in specs
+            for read in spec.reads
+            if self.scope[spec.name].allows(read.tool, read.entity)
         }
         self._entities = {*world.nodes, *(fleet.name for fleet in world.fleets)}
-        self._caps = _wish_caps(world, specs)
-        numbers = max((len(cap) for cap in self._caps.values()), default=0)
+        numbers = max((len(one.most) for one in self.scope.values()), default=0)
         self._request_cap = CATALOGUE["order.place"].size_cap(numbers)
-        self._quota = Quota(world.model.tools.quota)
         self._first_period: dict[str, float] = {}
         self._vector: Floats = np.zeros(0)
         self._bodies: dict[tuple[str, str], bytes] = {}
@@ -96,9 +96,9 @@ class ToolServer:
             request = self._request(body)
         except (ToolBoundaryError, ValidationError) as error:
             return self._misunderstood(body, error)
-        wait_s = self._quota.wait_s(now_d)
-        if wait_s is not None:
-            return self._refuse(request.call, request.tool, "rate_limited", "", wait_s)
+        refusal = self.account.refusal(now_d)
+        if refusal is not None:
+            return self._refuse(request.call, request.tool, refusal.code, "", refusal.retry_after_s)
         if isinstance(request, ReadRequest):
             return self._read(request)
         if isinstance(request, ClarifyRequest):
@@ -176,18 +176,16 @@ class ToolServer:
         return _envelope(read.tool, read.entity, self.inbox.t, numbers)
 
     def _write(self, request: OrderRequest | BookRequest) -> bytes:
-        spec = self._agents.get(request.agent)
-        mine = spec is not None and WRITE_TOOL[spec.role] == request.tool
-        if spec is None or not mine or spec.entity != request.entity:
+        capability = self.scope.get(request.agent)
+        if capability is None or not capability.allows(request.tool, request.entity):
             return self._out_of_scope(request)
-        if request.period < self._first_period.get(spec.name, 0):
+        if request.period < self._first_period.get(request.agent, 0):
             return self._refuse(request.call, request.tool, "barred", "the agent was killed")
         wish = _wish(request)
-        cap = self._caps[spec.name]
-        if wish.shape != cap.shape:
-            text = f"{len(wish)} numbers, expected {len(cap)}"
+        if wish.shape != capability.most.shape:
+            text = f"{len(wish)} numbers, expected {len(capability.most)}"
             return self._refuse(request.call, request.tool, "invalid_request", text)
-        if (wish > cap).any():
+        if (wish > capability.most).any():
             return self._refuse(request.call, request.tool, "implausible", "a quantity is too big")
         if not self._approved(request, wish):
             return self._refuse(request.call, request.tool, "approval_required", request.key)
@@ -213,17 +211,6 @@ class ToolServer:
     def _out_of_scope(self, request: AnyMessage) -> bytes:
         code: ErrorCode = "out_of_scope" if request.entity in self._entities else "unknown_entity"
         return self._refuse(request.call, request.tool, code, "not within this agent's scope")
-
-
-def _wish_caps(world: World, specs: tuple[AgentSpec, ...]) -> dict[str, Floats]:
-    """Largest accepted numbers of each agent's write, in the order of its wish."""
-    orders, vehicles = order_caps(world), vehicle_caps(world)
-    return {
-        spec.name: orders[spec.lanes].ravel()
-        if spec.role == "replenish"
-        else np.concatenate([vehicles[spec.lanes], np.ones(len(spec.lanes))])
-        for spec in specs
-    }
 
 
 def _wish(request: OrderRequest | BookRequest) -> Floats:

@@ -1,0 +1,158 @@
+"""Records what every agent saw, decided and was allowed, epoch by epoch, within a log budget."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+
+from agents.gateway.gateway import Gateway
+from agents.gateway.session import Turn
+from agents.trace.chain import chained
+from agents.trace.latency import Latencies
+from agents.trace.record import MAX_TRACES, DecisionTrace, Effect, Part, TraceVerdict, digest
+from twin.engine.ledger import PeriodLedger
+from twin.engine.money import Accounts
+from twin.env.agents import AgentSpec
+from twin.network.world import World
+
+LOG_BUDGET = 256 * 2**20
+"""Bytes of memory for the traces of one episode, roughly; beyond it the oldest are dropped."""
+_EARNED = frozenset({"revenue", "terminal", "transfers_in"})
+_TRACE_BYTES, _READ_BYTES, _NUMBER_BYTES = 1_000, 500, 32
+
+
+@dataclass(frozen=True)
+class _Names:
+    """What an agent's numbers stand for."""
+
+    wish: tuple[str, ...]
+    node: int  # that pays and earns
+
+
+class Recorder:
+    """The traces of one episode; ``finish`` adds what the period brought and links them."""
+
+    def __init__(
+        self, world: World, gateway: Gateway, policy_hash: str, budget: int = LOG_BUDGET
+    ) -> None:
+        self.wall = Latencies()
+        self._kept: deque[tuple[DecisionTrace, int]] = deque()
+        self._bytes = 0
+        self._budget = budget
+        self._recorded = 0
+        self._world = world
+        self._gateway = gateway
+        self._policy_hash = policy_hash
+        self._names = {spec.name: _names(world, spec) for spec in gateway.specs}
+
+    @property
+    def dropped(self) -> int:
+        """Traces that were dropped for want of room."""
+        return self._recorded - len(self._kept)
+
+    def record(self, t: int, begin: float, close: float, opened_s: float) -> None:
+        """Record the window of period ``t``; ``opened_s`` is the wall time at its opening."""
+        placed = {p.agent: p.period for p in self._gateway.server.inbox.taken}
+        for agent, session in self._gateway.sessions.items():
+            turn = session.turn
+            verdict, effect = self._verdict(agent, turn, placed.get(agent), t)
+            trace = self._trace(agent, turn, t, begin, verdict, effect)
+            self._keep(replace(trace, settled=close))
+            if turn is not None and effect == "applied":
+                self.wall.add((opened_s, *turn.wall, time.perf_counter()))
+
+    def finish(self, ledger: PeriodLedger) -> tuple[DecisionTrace, ...]:
+        """The traces, with what came of them, linked in order."""
+        specs = {spec.name: (i, spec) for i, spec in enumerate(self._gateway.specs)}
+        return tuple(
+            chained(self._judged(trace, ledger, *specs[trace.agent]) for trace, _ in self._kept)
+        )
+
+    def _verdict(
+        self, agent: str, turn: Turn | None, placed: int | None, t: int
+    ) -> tuple[TraceVerdict, Effect]:
+        """Who decided, and what took effect, given the period of the write that counted."""
+        if self._gateway.switch.is_killed(agent) or self._gateway.sessions[agent].killed:
+            stopped = agent in self._gateway.switch.stopped
+            return "killed", "stopped" if stopped else "static"
+        if placed is None or turn is None:
+            return "fallback", "static"
+        if placed < t:
+            return "agent", "late"
+        return ("agent" if turn.fresh else "last_good"), "applied"
+
+    def _trace(
+        self,
+        agent: str,
+        turn: Turn | None,
+        t: int,
+        begin: float,
+        verdict: TraceVerdict,
+        effect: Effect,
+    ) -> DecisionTrace:
+        names = self._names[agent].wish
+        if turn is None:
+            nothing = ((), "", self._policy_hash, (), verdict, effect, begin, begin, begin, begin)
+            return DecisionTrace(t, agent, *nothing, changed=begin, names=names)
+        age = max((read.age or 0 for read in turn.reads), default=0)
+        return DecisionTrace(
+            epoch=t,
+            agent=agent,
+            reads=turn.reads,
+            observation_hash="" if turn.observation is None else digest(turn.observation),
+            policy_hash=self._policy_hash,
+            wish=turn.wish,
+            verdict=verdict,
+            effect=effect,
+            asked=turn.asked,
+            seen=turn.seen,
+            acted=turn.acted,
+            effective=begin,
+            changed=begin - age * self._world.period_d,
+            approval=turn.approval,
+            write_attempts=turn.write_attempts,
+            write_failures=turn.write_failures,
+            names=names,
+        )
+
+    def _keep(self, trace: DecisionTrace) -> None:
+        size = _TRACE_BYTES + _NUMBER_BYTES * 2 * len(trace.names)
+        size += sum(_READ_BYTES + _NUMBER_BYTES * len(read.numbers) for read in trace.reads)
+        self._kept.append((replace(trace, sequence=self._recorded), size))
+        self._recorded += 1
+        self._bytes += size
+        while len(self._kept) > MAX_TRACES or self._bytes > self._budget:
+            self._bytes -= self._kept.popleft()[1]
+
+    def _judged(
+        self, trace: DecisionTrace, ledger: PeriodLedger, index: int, spec: AgentSpec
+    ) -> DecisionTrace:
+        done = ledger.quantities.ordered if spec.role == "replenish" else ledger.quantities.trips
+        return replace(
+            trace,
+            done=tuple(done[trace.epoch, spec.lanes].ravel().tolist()),
+            reward=float(ledger.reward[trace.epoch, index]),
+            parts=_parts(ledger.accounts, trace.epoch, self._names[trace.agent].node),
+        )
+
+
+def _parts(money: Accounts, t: int, node: int) -> tuple[Part, ...]:
+    """What a node earned and paid in a period, zeros left out."""
+    found = []
+    for field in fields(money):
+        amount = float(getattr(money, field.name)[t, node])
+        if amount:
+            found.append(Part(field.name, amount if field.name in _EARNED else -amount))
+    return tuple(found)
+
+
+def _names(world: World, spec: AgentSpec) -> _Names:
+    lanes = [world.lanes[lane] for lane in np.asarray(spec.lanes)]
+    if spec.role == "replenish":
+        named = tuple(f"{lane} {product}" for lane in lanes for product in world.products)
+        return _Names(named, spec.index)
+    booked = [f"{lane} vehicles" for lane in lanes] + [f"{lane} least load" for lane in lanes]
+    return _Names(tuple(booked), world.fleets[spec.index].depot)

@@ -1,0 +1,94 @@
+"""Traces on disk: Parquet, whole or not at all, read back exactly."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any, get_args
+
+from agents.trace.record import DecisionTrace, Effect, Part, ReadTrace, TraceVerdict
+from twin.errors import UsageError
+
+MAX_ROWS = 1_000_000
+"""Traces in a file that is read."""
+
+
+def write_traces(path: str | Path, traces: Iterable[DecisionTrace]) -> None:
+    """Write traces to a Parquet file; the file appears whole or not at all."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table = pa.Table.from_pylist([asdict(trace) for trace in traces], schema=_schema(pa))
+    partial = f"{path}.partial"
+    pq.write_table(table, partial, compression="zstd")
+    os.replace(partial, path)
+
+
+def read_traces(path: str | Path) -> tuple[DecisionTrace, ...]:
+    """Read what ``write_traces`` wrote.
+
+    Raises UsageError when the file is no Parquet file of traces, or holds more than MAX_ROWS. Links
+    are not checked here: see ``broken_links``.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        with pq.ParquetFile(path) as file:
+            _check(file.metadata.num_rows, file.schema_arrow, _schema(pa), str(path))
+            rows = file.read().to_pylist()
+    except (OSError, pa.ArrowInvalid) as error:
+        raise UsageError("cannot read traces", str(path), str(error)) from None
+    return tuple(_trace(row, str(path)) for row in rows)
+
+
+def _check(rows: int, found: Any, expected: Any, where: str) -> None:
+    if not found.equals(expected):
+        names = ", ".join(expected.names)
+        raise UsageError("not a file of traces", where, ", ".join(found.names), names)
+    if rows > MAX_ROWS:
+        raise UsageError("too many traces", where, f"{rows:,}", f"at most {MAX_ROWS:,}")
+
+
+def _trace(row: dict[str, Any], where: str) -> DecisionTrace:
+    for name, known in (("verdict", TraceVerdict), ("effect", Effect)):
+        if row[name] not in get_args(known):
+            raise UsageError(f"unknown {name}", where, repr(row[name]), ", ".join(get_args(known)))
+    values = _plain(row)
+    values["reads"] = tuple(ReadTrace(**_plain(read)) for read in row["reads"])
+    values["parts"] = tuple(Part(**part) for part in row["parts"])
+    return DecisionTrace(**values)
+
+
+def _plain(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: tuple(v) if isinstance(v, list) else v for name, v in row.items()}
+
+
+def _schema(pa: Any) -> Any:
+    text, whole, number = pa.string(), pa.int64(), pa.float64()
+    texts, numbers = pa.list_(text), pa.list_(number)
+    read = {
+        "attempts": whole,
+        "age": whole,
+        "failures": texts,
+        "asked": number,
+        "answered": number,
+        "numbers": numbers,
+    }
+    part = pa.struct([("name", text), ("money", number)])
+    kinds = {
+        "epoch": whole,
+        "reads": pa.list_(pa.struct([(f.name, read.get(f.name, text)) for f in fields(ReadTrace)])),
+        "wish": numbers,
+        "write_attempts": whole,
+        "write_failures": texts,
+        "names": texts,
+        "done": numbers,
+        "parts": pa.list_(part),
+        "sequence": whole,
+    }
+    times = ("asked", "seen", "acted", "effective", "changed", "settled", "reward")
+    kinds |= dict.fromkeys(times, number)
+    return pa.schema([(f.name, kinds.get(f.name, text)) for f in fields(DecisionTrace)])
