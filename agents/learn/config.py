@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from agents.learn.algorithms import Algorithm
-from agents.learn.config_parts import Count, Fraction, Positive, ValueLearning
+from agents.learn.config_parts import Count, Fraction, Positive, Reward, ValueLearning
 from twin.scenario import load_document
 from twin.scenario.quantities import Model
 
@@ -77,6 +77,8 @@ class TrainConfig(Model):
     """Updates between greedy evaluations; the best checkpoint so far is kept."""
     eval_seeds: Count = 32
     """Sample paths of each greedy evaluation, the same every time."""
+    reward: Reward = Reward()
+    """What agents are rewarded for while they learn."""
     value_learning: ValueLearning = ValueLearning()
     """VDN and IQL."""
     checkpoint_every: Count = 25
@@ -87,6 +89,14 @@ class TrainConfig(Model):
     """Threads torch may use while training."""
     device: str = "cpu"
     """Torch device of the update; the rollout is numpy."""
+
+    @model_validator(mode="after")
+    def _sums_need_the_team(self) -> Self:
+        if self.algorithm == "vdn" and self.reward.mode == "difference":
+            raise ValueError(
+                "reward.mode: vdn splits the team's reward itself; use team, or another algorithm"
+            )
+        return self
 
     @property
     def shared(self) -> str:

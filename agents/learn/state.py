@@ -21,7 +21,7 @@ from agents.checkpoint.files import sha256, write_folder
 from agents.learn.batch import Weights
 from agents.learn.config import TrainConfig
 from agents.learn.learner import Learner
-from agents.learn.rollout import Sampler
+from agents.learn.rollout import Decision, Sampler
 from twin.errors import TrainingError
 
 CHECKPOINTS = "checkpoints"
@@ -50,8 +50,10 @@ class State:
 def capture(learner: Learner, sampler: Sampler, progress: Progress, config: TrainConfig) -> State:
     """Copy the state, so that what is written later is not half an update ahead."""
     arrays = {**_under("learner", learner.state()), **_weight_arrays(progress.best)}
-    for k, decision in enumerate(sampler.horizon.decisions):
-        arrays |= {f"decision/{k}/{i}": part for i, part in enumerate(decision)}
+    twins = sampler.twins.horizon.decisions if sampler.twins else []
+    for place, decisions in (("decision", sampler.horizon.decisions), ("twins", twins)):
+        for k, decision in enumerate(decisions):
+            arrays |= {f"{place}/{k}/{i}": part for i, part in enumerate(decision)}
     counters = {
         "update": progress.update,
         "seconds": progress.seconds,
@@ -94,17 +96,25 @@ def load_latest(
             fix="Resume with the same options, or start a new run.",
         )
     learner.restore(_below("learner", arrays))
-    decisions = [
-        (arrays[f"decision/{k}/0"], arrays[f"decision/{k}/1"], arrays[f"decision/{k}/2"])
-        for k in range(counters["decided"])
-    ]
-    sampler.start_horizon(counters["horizon"], decisions)
+    decided = counters["decided"]
+    sampler.start_horizon(
+        counters["horizon"],
+        _decisions(arrays, "decision", decided),
+        _decisions(arrays, "twins", decided if sampler.twins else 0),
+    )
     return Progress(
         _weights(arrays, learner.weights()),
         counters["best_cost"],
         counters["update"],
         counters["seconds"],
     )
+
+
+def _decisions(arrays: Arrays, place: str, count: int) -> list[Decision]:
+    return [
+        (arrays[f"{place}/{k}/0"], arrays[f"{place}/{k}/1"], arrays[f"{place}/{k}/2"])
+        for k in range(count)
+    ]
 
 
 def _read(checkpoint: Path) -> tuple[dict[str, Any], Arrays]:

@@ -25,6 +25,7 @@ from agents.checkpoint.bundle import (
     save_bundle,
     spaces_of,
 )
+from agents.learn.alignment import alignments
 from agents.learn.batch import Array, Weights
 from agents.learn.config import TrainConfig
 from agents.learn.learner import UpdateStats, make_learner
@@ -161,6 +162,14 @@ class _Run:
             self.save()
         return row
 
+    def _said_before(self) -> tuple[str, ...]:
+        """What is known before training, with the first update: whose reward misleads."""
+        seeds = self.config.reward.alignment_seeds
+        if self.progress.update > 1 or not seeds:
+            return ()
+        tests = alignments(self.setup, evaluation_seeds(seeds))
+        return tuple(str(test) for test in tests if test.misaligned)
+
     def _keep_best(self) -> None:
         weights = self.learner.weights()
         cost = self.greedy_cost(weights)
@@ -183,7 +192,7 @@ class _Run:
             kl=stats.kl,
             clip_share=stats.clip_share,
             explained_variance=stats.explained_variance,
-            events=stats.events,
+            events=(*self._said_before(), *stats.events),
         )
 
 
