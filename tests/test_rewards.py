@@ -50,7 +50,7 @@ def setup_of(config: TrainConfig, **agents: Any) -> Setup:
 
 def lean_levels(world: World) -> np.ndarray:
     """Little enough stock in the warehouse that the stores feel every unit less."""
-    return world.order_up_to * np.array([1.0, 0.6, 1.0, 1.0])[:, None]
+    return world.order_up_to * np.array([1.0, 0.4, 1.0, 1.0])[:, None]
 
 
 def profits() -> np.ndarray:

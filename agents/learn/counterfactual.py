@@ -8,6 +8,7 @@ Agent i's twins are replications i B .. (i + 1) B of one wide batch.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,7 +26,11 @@ Floats = NDArray[np.float64]
 
 def widened(path: BatchPath, copies: int) -> BatchPath:
     """Each sample path several times over, copies in blocks."""
-    return BatchPath(*(np.tile(x, copies) for x in vars(path).values()))
+    found: BatchPath = replace(
+        path,
+        **{name: np.tile(x, copies) for name, x in vars(path).items() if isinstance(x, np.ndarray)},
+    )
+    return found
 
 
 class Counterfactual:
