@@ -82,12 +82,12 @@ def watch(
     ledgers = team_ledgers(replace(game, policy=watched), seeds)
     specs = {spec.name: spec for spec in agent_specs(game.world)}
     return {
-        name: _behaviour(rows, _scale(game.world, specs[name]), UNITS[specs[name].role])
+        name: _behaviour(rows, decision_scale(game.world, specs[name]), UNITS[specs[name].role])
         for name, rows in watched.seen.items()
     }, ledgers
 
 
-def _scale(world: World, spec: AgentSpec) -> Floats:
+def decision_scale(world: World, spec: AgentSpec) -> Floats:
     """What one decision is measured in: the mean flow of lane and product, or the vehicles."""
     if spec.role == "dispatch":
         lanes, vehicles = len(spec.lanes), float(world.fleets[spec.index].vehicles)

@@ -10,7 +10,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from agents.learn.algorithms import Algorithm
-from agents.learn.config_parts import Count, Fraction, Positive, Reward, ValueLearning
+from agents.learn.config_parts import Count, Fraction, GuardLimits, Positive, Reward, ValueLearning
 from twin.scenario import load_document
 from twin.scenario.quantities import Model
 
@@ -79,6 +79,8 @@ class TrainConfig(Model):
     """Sample paths of each greedy evaluation, the same every time."""
     reward: Reward = Reward()
     """What agents are rewarded for while they learn."""
+    guard: GuardLimits = GuardLimits()
+    """When training is rolled back."""
     value_learning: ValueLearning = ValueLearning()
     """VDN and IQL."""
     checkpoint_every: Count = 25

@@ -69,3 +69,24 @@ class ValueLearning(Model):
     """Initial disadvantage of the choices farthest from the static policy, in standard deviations
     of the return: training starts at the static policy."""
     replay: Replay = Replay()
+
+
+class GuardLimits(Model):
+    """Limits of training, set before it starts; past one the run is rolled back."""
+
+    enabled: bool = True
+    """Without a guard a number that is not finite ends the run with an error."""
+    kl: Positive = 0.5
+    """Most approximate KL divergence of an update, mean over its gradient steps."""
+    drift: Positive | None = None
+    """Most distance of behaviour from the parent's, or from the start: root mean square of actions
+    (2 is as far from the static policy as an action can go). Not limited by default."""
+    residual_variance: Positive = 20.0
+    """Most variance of the returns that the values leave unexplained, over the returns' own."""
+    cost: Positive = 1.0
+    """Most cost above the static policy's, as a share of it; what the first rollout costs above it,
+    because of exploration, is allowed on top in rollouts."""
+    shrink: Annotated[float, Field(gt=0, lt=1)] = 0.25
+    """Factor on all learning rates after a rollback."""
+    rollbacks: Count = 8
+    """Rollbacks after which training ends with the best actors so far."""

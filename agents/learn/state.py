@@ -22,6 +22,7 @@ from agents.learn.batch import Weights
 from agents.learn.config import TrainConfig
 from agents.learn.learner import Learner
 from agents.learn.rollout import Decision, Sampler
+from agents.stability.guard import Guard
 from twin.errors import TrainingError
 
 CHECKPOINTS = "checkpoints"
@@ -47,9 +48,13 @@ class State:
     counters: dict[str, Any]
 
 
-def capture(learner: Learner, sampler: Sampler, progress: Progress, config: TrainConfig) -> State:
+def capture(
+    learner: Learner, sampler: Sampler, progress: Progress, guard: Guard, config: TrainConfig
+) -> State:
     """Copy the state, so that what is written later is not half an update ahead."""
+    good, guarded = guard.state()
     arrays = {**_under("learner", learner.state()), **_weight_arrays(progress.best)}
+    arrays |= _under("good", good)
     twins = sampler.twins.horizon.decisions if sampler.twins else []
     for place, decisions in (("decision", sampler.horizon.decisions), ("twins", twins)):
         for k, decision in enumerate(decisions):
@@ -60,6 +65,7 @@ def capture(learner: Learner, sampler: Sampler, progress: Progress, config: Trai
         "best_cost": progress.best_cost,
         "horizon": sampler.number,
         "decided": len(sampler.horizon.decisions),
+        "guard": guarded,
         "config": config.model_dump(mode="json"),
     }
     return State(arrays, counters)
@@ -78,9 +84,9 @@ def write_state(folder: Path, state: State, keep: int) -> Path:
 
 
 def load_latest(
-    folder: Path, learner: Learner, sampler: Sampler, config: TrainConfig
+    folder: Path, learner: Learner, sampler: Sampler, guard: Guard, config: TrainConfig
 ) -> Progress | None:
-    """Put learner and sampler back to the newest checkpoint; None where there is none.
+    """Put learner, sampler and guard back to the newest checkpoint; None where there is none.
 
     Raises TrainingError when the checkpoint is damaged or was made with another configuration.
     """
@@ -96,6 +102,7 @@ def load_latest(
             fix="Resume with the same options, or start a new run.",
         )
     learner.restore(_below("learner", arrays))
+    guard.restore(_below("good", arrays), counters["guard"], learner)
     decided = counters["decided"]
     sampler.start_horizon(
         counters["horizon"],
