@@ -82,14 +82,16 @@ def train_stage(
             static.level[0],
             config,
             folder.path,
-            report=lambda row: _live(line, row, config.agent_steps),
+            report=lambda row: _live(line, display, row, config.agent_steps),
             resume=(folder.path / "checkpoints").is_dir(),
             parent=parent,
         )
 
 
-def _live(line: Stage, row: TrainingRow, budget: int) -> None:
-    """The live line: speed, cost against the baseline, KL, explained variance."""
+def _live(line: Stage, display: Progress, row: TrainingRow, budget: int) -> None:
+    """The live line: speed, cost against the baseline, KL, explained variance; events above it."""
+    for event in row.events:
+        display.console.print(f"update {row.update}: {event}", highlight=False)
     line(
         min(row.agent_steps / budget, 1.0),
         f"{row.steps_per_second / 1000:.0f} k steps/s  cost {row.cost:.1f} "

@@ -24,6 +24,7 @@ def test_the_public_names_are_pinned():
         "parallel_env",
         "replay",
         "simulate",
+        "vector_env",
     ]
 
 

@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from twin.api import load, parallel_env, replay, simulate
+from twin.api import load, parallel_env, replay, simulate, vector_env
 from twin.errors import ScenarioError, TwinError
 
 __all__ = [
@@ -19,5 +19,6 @@ __all__ = [
     "parallel_env",
     "replay",
     "simulate",
+    "vector_env",
 ]
 __version__ = "0.1.0"

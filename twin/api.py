@@ -1,4 +1,4 @@
-"""The public functions: ``load``, ``simulate``, ``replay``, ``parallel_env``."""
+"""The public functions: ``load``, ``simulate``, ``replay``, ``parallel_env``, ``vector_env``."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from twin.env.parallel import TwinParallelEnv
     from twin.env.policy import Policy
     from twin.env.rules import OrderingRule
+    from twin.env.vector import TwinVectorEnv
     from twin.scenario.loader import Scenario
 
 ENGINES = ("event", "batch")
@@ -91,6 +92,29 @@ def parallel_env(
     from twin.network.world import compile_world
 
     return TwinParallelEnv(compile_world(scenario.model), rule, render_mode, seed)
+
+
+def vector_env(
+    scenario: Scenario,
+    num_envs: int,
+    device: str = "cpu",
+    rule: OrderingRule | None = None,
+    seed: int = 0,
+    xp: Any = None,
+    dtype: Any = None,
+) -> TwinVectorEnv:
+    """``num_envs`` environments of a scenario side by side, on the batch engine, with autoreset.
+
+    Arrays are float32 of numpy; pass ``xp=torch`` for tensors, which may live on another device,
+    and ``dtype`` for another precision.
+    """
+    import numpy as np
+
+    from twin.env.vector import TwinVectorEnv
+    from twin.network.world import compile_world
+
+    world = compile_world(scenario.model)
+    return TwinVectorEnv(world, num_envs, rule, seed, np if xp is None else xp, dtype, device)
 
 
 def _one_of(name: str, known: Sequence[str], what: str) -> str:

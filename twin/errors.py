@@ -8,6 +8,7 @@
     │   └── InvariantError     a law that holds in every run did not hold
     ├── ToolBoundaryError      a tool call failed; carries exactly one label     (exit 4)
     ├── TrainingError          training cannot start or go on                    (exit 4)
+    │   └── DivergenceError    a number of the update is not finite
     ├── BundleError            a checkpoint is damaged or does not fit           (exit 3)
     └── RegistryError          the model registry refused                        (exit 4)
 
@@ -115,6 +116,10 @@ class ToolBoundaryError(TwinError):
 
 class TrainingError(TwinError):
     """Training cannot start or cannot go on."""
+
+
+class DivergenceError(TrainingError):
+    """A loss, a gradient or a figure of an update that is not a finite number."""
 
 
 class BundleError(TwinError):

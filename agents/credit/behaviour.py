@@ -88,13 +88,13 @@ def watch(game: Game, seeds: Sequence[int]) -> tuple[dict[str, Behaviour], Decom
     books = decompose(game.world, team_ledgers(replace(game, policy=watched), seeds))
     specs = {spec.name: spec for spec in agent_specs(game.world)}
     manners = {
-        name: _behaviour(rows, _scale(game.world, specs[name]), UNITS[specs[name].role])
+        name: _behaviour(rows, decision_scale(game.world, specs[name]), UNITS[specs[name].role])
         for name, rows in watched.seen.items()
     }
     return manners, books
 
 
-def _scale(world: World, spec: AgentSpec) -> Floats:
+def decision_scale(world: World, spec: AgentSpec) -> Floats:
     """What one decision is measured in: the mean flow of lane and product, or the vehicles."""
     if spec.role == "dispatch":
         lanes, vehicles = len(spec.lanes), float(world.fleets[spec.index].vehicles)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,3 +41,11 @@ class Weights:
     log_std: tuple[Array, ...] = ()  # (agent, action) of Gaussian actors
     grids: tuple[Array, ...] = ()  # (agent, action, choice) that the choosers choose from
     epsilon: float = 0.0  # share of choices that are made at random
+
+    def plain(self) -> Weights:
+        """The same without inputs to the last layer: what the biases alone do, whatever is seen."""
+        layers = tuple(
+            (*of_group[:-1], (np.zeros_like(of_group[-1][0]), of_group[-1][1]))
+            for of_group in self.layers
+        )
+        return replace(self, layers=layers)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from agents.learn.algorithms import Algorithm
-from agents.learn.config_parts import Count, Fraction, Positive, ValueLearning
+from agents.learn.config_parts import Count, Fraction, GuardLimits, Positive, Reward, ValueLearning
 from twin.scenario import load_document
 from twin.scenario.quantities import Model
 
@@ -81,6 +81,10 @@ class TrainConfig(Model):
     """Updates between audits of who contributes what (``audits.jsonl``); 0 for none."""
     audit_episodes: Count = 512
     """Budget of each audit."""
+    reward: Reward = Reward()
+    """What agents are rewarded for while they learn."""
+    guard: GuardLimits = GuardLimits()
+    """When training is rolled back."""
     value_learning: ValueLearning = ValueLearning()
     """VDN and IQL."""
     checkpoint_every: Count = 25
@@ -91,6 +95,14 @@ class TrainConfig(Model):
     """Threads torch may use while training."""
     device: str = "cpu"
     """Torch device of the update; the rollout is numpy."""
+
+    @model_validator(mode="after")
+    def _sums_need_the_team(self) -> Self:
+        if self.algorithm == "vdn" and self.reward.mode == "difference":
+            raise ValueError(
+                "reward.mode: vdn splits the team's reward itself; use team, or another algorithm"
+            )
+        return self
 
     @property
     def shared(self) -> str:

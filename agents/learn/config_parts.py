@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -11,6 +11,24 @@ from twin.scenario.quantities import Model
 Count = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
+
+
+class Reward(Model):
+    """What agents are rewarded for while they learn; what is judged stays the network's cost."""
+
+    mode: Literal["scenario", "team", "local", "mix", "difference"] = "scenario"
+    """``scenario``: as the scenario's ``agents.reward`` says. ``team``: the network's profit;
+    ``local``: the profit of the agent's own node; ``mix``: both; ``difference``: the network's
+    profit less what it would be if the agent played the static policy, at the cost of simulating
+    one more network per agent."""
+    alpha: Fraction = 0.5
+    """mix: weight of the local reward."""
+    shaping: Annotated[float, Field(ge=0)] = 0.0
+    """Weight of potential-based shaping towards the static policy's inventory positions, in units
+    of holding cost; it changes how fast is learned, not what is best."""
+    alignment_seeds: Annotated[int, Field(ge=0, le=10_000)] = 32
+    """Paired runs per agent and direction that test before training whether what helps an agent
+    helps the team; 0 skips the test."""
 
 
 class Replay(Model):
@@ -51,3 +69,24 @@ class ValueLearning(Model):
     """Initial disadvantage of the choices farthest from the static policy, in standard deviations
     of the return: training starts at the static policy."""
     replay: Replay = Replay()
+
+
+class GuardLimits(Model):
+    """Limits of training, set before it starts; past one the run is rolled back."""
+
+    enabled: bool = True
+    """Without a guard a number that is not finite ends the run with an error."""
+    kl: Positive = 0.5
+    """Most approximate KL divergence of an update, mean over its gradient steps."""
+    drift: Positive | None = None
+    """Most distance of behaviour from the parent's, or from the start: root mean square of actions
+    (2 is as far from the static policy as an action can go). Not limited by default."""
+    residual_variance: Positive = 20.0
+    """Most variance of the returns that the values leave unexplained, over the returns' own."""
+    cost: Positive = 1.0
+    """Most cost above the static policy's, as a share of it; what the first rollout costs above it,
+    because of exploration, is allowed on top in rollouts."""
+    shrink: Annotated[float, Field(gt=0, lt=1)] = 0.25
+    """Factor on all learning rates after a rollback."""
+    rollbacks: Count = 8
+    """Rollbacks after which training ends with the best actors so far."""

@@ -38,7 +38,10 @@ class Explorer(Protocol):
     """Acts for the groups of a setup through one segment."""
 
     def act(self, g: int, vector: Floats, k: int) -> Acted:
-        """What group ``g`` does in step ``k``, from the padded global vector (size + 1, B)."""
+        """What group ``g`` does in step ``k``, from the padded global vector (size + 1, B).
+
+        B may be several times the replications: noise is then repeated, block by block.
+        """
 
 
 def explorer_of(setup: Setup, config: TrainConfig, weights: Weights, update: int) -> Explorer:
@@ -63,7 +66,8 @@ class Gaussian:
 
     def act(self, g: int, vector: Floats, k: int) -> Acted:
         """Mean plus noise, and the log density of the sum."""
-        group, log_std, noise = self.setup.groups[g], self.weights.log_std[g], self.noise[g][k]
+        group, log_std = self.setup.groups[g], self.weights.log_std[g]
+        noise = _repeated(self.noise[g][k], vector)
         inputs = group.inputs(vector)
         std: Array = np.exp(log_std)
         actions = forward(self.weights.layers[g], inputs) + std[..., None] * noise
@@ -89,9 +93,16 @@ class EpsilonGreedy:
         inputs = self.setup.groups[g].inputs(vector)
         grid = self.weights.grids[g]
         best = best_choice(choice_values(grid, forward(self.weights.layers[g], inputs)))
-        index = np.where(self.explores[g][k], self.random[g][k], best)
+        explores, random = self.explores[g][k], self.random[g][k]
+        index = np.where(_repeated(explores, vector), _repeated(random, vector), best)
         nothing = np.zeros((len(grid), inputs.shape[-1]), dtype=np.float32)
         return Acted(inputs, chosen(grid, index), index.astype(np.float32), nothing)
+
+
+def _repeated(noise: NDArray[Any], vector: Floats) -> NDArray[Any]:
+    """Noise (..., B) for as many blocks of replications as the vector has."""
+    blocks = vector.shape[-1] // noise.shape[-1]
+    return noise if blocks == 1 else np.tile(noise, blocks)
 
 
 def _random_choice(grid: Array, uniform: Array) -> NDArray[np.intp]:

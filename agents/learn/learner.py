@@ -39,6 +39,9 @@ class UpdateStats:
 class Learner(Protocol):
     """An algorithm: what it knows, how it learns from a segment, and how it is put away."""
 
+    rate_scale: float
+    """Factor on all learning rates, one unless the guard has lowered it."""
+
     def weights(self) -> Weights:
         """Numpy copies of what the rollout needs, and of what a bundle holds."""
 
@@ -55,13 +58,20 @@ class Learner(Protocol):
         """Start from an earlier fleet; raises TrainingError where it does not fit."""
 
     def state(self) -> dict[str, NDArray[Any]]:
-        """Copies of everything that the next update depends on, random streams aside."""
+        """Copies of everything that the next update depends on, random streams aside.
+
+        Names under ``replay/`` are experience, which a rollback keeps.
+        """
 
     def restore(self, state: Mapping[str, NDArray[np.generic]]) -> None:
         """Put back what ``state`` gave: the next update is bit for bit the same."""
 
     def judges(self) -> dict[str, Array]:
         """What the bundle keeps besides the actors, by name: critics."""
+
+
+NO_STATS = UpdateStats(0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+"""Stands for an update that came to nothing."""
 
 
 def make_learner(setup: Setup, config: TrainConfig, folder: Path) -> Learner:

@@ -27,6 +27,8 @@ class TrainingRow(Model):
     kl: float
     clip_share: float
     explained_variance: float
+    drift: float = 0.0
+    """Distance of behaviour from the parent's, or from the start: root mean square of actions."""
     events: tuple[str, ...] = ()
     """What happened besides: the disk was slow, a limit was passed, the run was rolled back."""
 

@@ -46,6 +46,7 @@ class PolicyGradient:
         self.config = config
         self.device = torch.device(config.device)
         self.critic = critic
+        self.rate_scale = 1.0
         self.names = [g.group.name for g in setup.groups]
         self.used = [torch.from_numpy(g.used).to(self.device) for g in setup.groups]
         self.actors = [Actor(g.group, g.start, config).to(self.device) for g in setup.groups]
@@ -223,8 +224,8 @@ class PolicyGradient:
         return loss.item()
 
     def _set_rates(self, share: float) -> None:
-        set_rate(self.actor_adam, self.config.actor_rate * share)
-        set_rate(self.critic_adam, self.config.critic_rate * share)
+        set_rate(self.actor_adam, self.config.actor_rate * share * self.rate_scale)
+        set_rate(self.critic_adam, self.config.critic_rate * share * self.rate_scale)
 
     def _entropy(self) -> float:
         pairs = zip(self.actors, self.used, strict=True)

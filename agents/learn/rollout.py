@@ -12,9 +12,12 @@ from numpy.typing import NDArray
 from agents.checkpoint.groups import Layers, greedy
 from agents.learn.batch import Array, Batch, Weights
 from agents.learn.config import TrainConfig
+from agents.learn.counterfactual import Counterfactual, widened
 from agents.learn.explore import explorer_of, group_batches
-from agents.learn.setup import Setup, reward_streams
+from agents.learn.rewards import meant_mode, potential, reward_streams, shaping
+from agents.learn.setup import Setup
 from twin.engine.batch import BatchEngine, BatchPath, stack_paths
+from twin.env.agents import agent_specs
 from twin.env.observe import global_vector
 from twin.env.rules import OrderingRule, lane_orders
 from twin.exogenous.path import draw_path
@@ -106,8 +109,13 @@ class Sampler:
         self.config = config
         self.start_horizon(0)
 
-    def start_horizon(self, number: int, decisions: Sequence[Decision] = ()) -> None:
-        """Go to a horizon and replay what was decided in it so far."""
+    def start_horizon(
+        self,
+        number: int,
+        decisions: Sequence[Decision] = (),
+        counterfactual: Sequence[Decision] = (),
+    ) -> None:
+        """Go to a horizon and replay what was decided in it, and in its twins, so far."""
         self.number = number
         count = self.config.replications
         first = TRAINING_SEEDS + self.config.seed * SEEDS_PER_RUN + number * count
@@ -115,14 +123,25 @@ class Sampler:
         path = paths(world, range(first, first + count), np.float32)
         self.baseline = static_profit(self.setup, world, path)  # (period, B, node)
         self.horizon = Horizon(self.setup, world, path)
+        self.twins = self._twins(world, path)
         for decision in decisions:
             self.horizon.step(decision)
+        if self.twins:
+            for decision in counterfactual:
+                self.twins.horizon.step(decision)
+
+    def _twins(self, world: World, path: BatchPath) -> Counterfactual | None:
+        """Beside the networks, those without one agent each, where rewards ask for them."""
+        if meant_mode(world, self.setup.reward) != "difference":
+            return None
+        specs = agent_specs(self.setup.world)
+        return Counterfactual(Horizon(self.setup, world, widened(path, len(specs))), specs)
 
     def collect(self, weights: Weights, update: int) -> Segment:
         """Run one segment with exploration noise that belongs to the update."""
         periods = self.config.segment
         explorer = explorer_of(self.setup, self.config, weights, update)
-        steps, states, profits, static = [], [], [], []
+        steps, states, profits, static, extra = [], [], [], [], []
         cut = np.zeros(periods, dtype=np.bool_)
         cut_states, cut_inputs = [], []
         for k in range(periods):
@@ -130,7 +149,10 @@ class Sampler:
             states.append(self._state())
             acted = [explorer.act(g, horizon.vector, k) for g in range(len(weights.layers))]
             static.append(self.baseline[horizon.t])
+            phi = self._potential()
+            without = self.twins.step(explorer, k) if self.twins else 0.0
             profits.append(horizon.step(horizon.decision([a.actions for a in acted])))
+            extra.append((shaping(phi, self._potential(), self.config.gamma), without))
             steps.append(acted)
             if horizon.over or k == periods - 1:
                 cut[k] = True
@@ -140,14 +162,30 @@ class Sampler:
                 self.start_horizon(self.number + 1)
         groups = group_batches(steps, cut_inputs)
         gained, static_profit = np.array(profits), np.array(static)
-        rewards = self._rewards(gained, static_profit)
+        rewards = self._rewards(gained, static_profit, extra)
         batch = Batch(groups, _columns_last(states), cut, _columns_last(cut_states), rewards)
         return Segment(batch, _cost(gained), _cost(static_profit))
 
-    def _rewards(self, profits: Floats, static: Floats) -> Array:
-        """Rewards of a segment from the nodes' profit (period, B, node)."""
+    def _rewards(self, profits: Floats, static: Floats, extra: list[tuple[Any, Any]]) -> Array:
+        """Rewards (period, B, stream) from the nodes' profit (period, B, node).
+
+        ``extra`` holds each period's shaping (B, node) and the twins' profit (B, agent).
+        """
         gained = profits - static if self.config.control_variate else profits
-        return reward_streams(self.setup.world, gained).astype(np.float32)
+        if self.setup.reward.shaping:
+            gained = gained + np.array([shaped for shaped, _ in extra])
+        streams = reward_streams(self.setup.world, gained, self.setup.reward)
+        if self.twins:
+            streams = streams - np.array([without for _, without in extra])
+        return streams.astype(np.float32)
+
+    def _potential(self) -> Floats | float:
+        """Phi of each node at the current epoch: (B, node)."""
+        weight = self.setup.reward.shaping
+        if not weight:
+            return 0.0
+        position = self.horizon.engine.inventory_position()
+        return potential(self.setup.world, self.setup.levels, position, weight)
 
     def _state(self) -> Array:
         """The critic's input at the current epoch: (state, B)."""

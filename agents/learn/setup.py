@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from agents.checkpoint.groups import Group, group_agents
 from agents.learn.batch import Array
 from agents.learn.config import TrainConfig
-from twin.engine.ledger import agent_rewards
+from agents.learn.config_parts import Reward
+from agents.learn.rewards import reward_streams
 from twin.env.act import Codec, codecs
 from twin.env.observe import observation_scale
 from twin.network.world import World
@@ -53,6 +54,7 @@ class Setup:
     state_scale: Floats  # (state,) of the global vector
     streams: int  # reward streams: one for the team, or one per agent
     foresight: int  # periods of coming demand that the critic sees
+    reward: Reward  # what the streams hold
 
     @classmethod
     def of(
@@ -62,13 +64,14 @@ class Setup:
         start = levels if start is None else start
         coded = {codec.spec.name: codec for codec in codecs(world, start)}
         scale = observation_scale(world)
-        streams = reward_streams(world, np.zeros((1, len(world.nodes)))).shape[-1]
+        nothing = np.zeros((1, len(world.nodes)))
+        streams = reward_streams(world, nothing, config.reward).shape[-1]
         agent_stream = {name: i if streams > 1 else 0 for i, name in enumerate(coded)}
         groups = tuple(
             _group(world, group, coded, agent_stream, len(scale))
             for group in group_agents(tuple(coded.values()), config.shared)
         )
-        return cls(world, levels, start, groups, scale, streams, config.foresight)
+        return cls(world, levels, start, groups, scale, streams, config.foresight, config.reward)
 
     @cached_property
     def longer(self) -> World:
@@ -111,14 +114,6 @@ class Setup:
     def agents(self) -> int:
         """Number of agents."""
         return sum(len(g.group.agents) for g in self.groups)
-
-
-def reward_streams(world: World, profit: Floats) -> Floats:
-    """Rewards from the nodes' profit (..., node): one team stream, or one per agent."""
-    if world.model.agents.reward == "team":
-        team: Floats = profit.sum(axis=-1, keepdims=True)
-        return team
-    return agent_rewards(world, profit)
 
 
 def _group(

@@ -21,7 +21,8 @@ from agents.checkpoint.files import sha256, write_folder
 from agents.learn.batch import Weights
 from agents.learn.config import TrainConfig
 from agents.learn.learner import Learner
-from agents.learn.rollout import Sampler
+from agents.learn.rollout import Decision, Sampler
+from agents.stability.guard import Guard
 from twin.errors import TrainingError
 
 CHECKPOINTS = "checkpoints"
@@ -47,17 +48,24 @@ class State:
     counters: dict[str, Any]
 
 
-def capture(learner: Learner, sampler: Sampler, progress: Progress, config: TrainConfig) -> State:
+def capture(
+    learner: Learner, sampler: Sampler, progress: Progress, guard: Guard, config: TrainConfig
+) -> State:
     """Copy the state, so that what is written later is not half an update ahead."""
+    good, guarded = guard.state()
     arrays = {**_under("learner", learner.state()), **_weight_arrays(progress.best)}
-    for k, decision in enumerate(sampler.horizon.decisions):
-        arrays |= {f"decision/{k}/{i}": part for i, part in enumerate(decision)}
+    arrays |= _under("good", good)
+    twins = sampler.twins.horizon.decisions if sampler.twins else []
+    for place, decisions in (("decision", sampler.horizon.decisions), ("twins", twins)):
+        for k, decision in enumerate(decisions):
+            arrays |= {f"{place}/{k}/{i}": part for i, part in enumerate(decision)}
     counters = {
         "update": progress.update,
         "seconds": progress.seconds,
         "best_cost": progress.best_cost,
         "horizon": sampler.number,
         "decided": len(sampler.horizon.decisions),
+        "guard": guarded,
         "config": config.model_dump(mode="json"),
     }
     return State(arrays, counters)
@@ -76,9 +84,9 @@ def write_state(folder: Path, state: State, keep: int) -> Path:
 
 
 def load_latest(
-    folder: Path, learner: Learner, sampler: Sampler, config: TrainConfig
+    folder: Path, learner: Learner, sampler: Sampler, guard: Guard, config: TrainConfig
 ) -> Progress | None:
-    """Put learner and sampler back to the newest checkpoint; None where there is none.
+    """Put learner, sampler and guard back to the newest checkpoint; None where there is none.
 
     Raises TrainingError when the checkpoint is damaged or was made with another configuration.
     """
@@ -94,17 +102,26 @@ def load_latest(
             fix="Resume with the same options, or start a new run.",
         )
     learner.restore(_below("learner", arrays))
-    decisions = [
-        (arrays[f"decision/{k}/0"], arrays[f"decision/{k}/1"], arrays[f"decision/{k}/2"])
-        for k in range(counters["decided"])
-    ]
-    sampler.start_horizon(counters["horizon"], decisions)
+    guard.restore(_below("good", arrays), counters["guard"], learner)
+    decided = counters["decided"]
+    sampler.start_horizon(
+        counters["horizon"],
+        _decisions(arrays, "decision", decided),
+        _decisions(arrays, "twins", decided if sampler.twins else 0),
+    )
     return Progress(
         _weights(arrays, learner.weights()),
         counters["best_cost"],
         counters["update"],
         counters["seconds"],
     )
+
+
+def _decisions(arrays: Arrays, place: str, count: int) -> list[Decision]:
+    return [
+        (arrays[f"{place}/{k}/0"], arrays[f"{place}/{k}/1"], arrays[f"{place}/{k}/2"])
+        for k in range(count)
+    ]
 
 
 def _read(checkpoint: Path) -> tuple[dict[str, Any], Arrays]:

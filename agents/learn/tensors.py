@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.optim import Adam
 
-from twin.errors import TrainingError
+from twin.errors import DivergenceError
 
 ADAM_EPSILON = 1e-5
 Arrays = dict[str, NDArray[Any]]
@@ -33,14 +33,14 @@ def set_rate(adam: Adam, rate: float) -> None:
 def descend(loss: Tensor, adam: Adam, longest: float, name: str, number: int) -> None:
     """One step down the gradient, which is scaled down to the norm ``longest``.
 
-    Raises TrainingError when the loss or its gradient is not a finite number.
+    Raises DivergenceError when the loss or its gradient is not a finite number.
     """
     adam.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
     norm = nn.utils.clip_grad_norm_(adam.param_groups[0]["params"], longest)
     for what, value in ((name, loss.item()), (f"gradient of the {name}", norm.item())):
         if not math.isfinite(value):
-            raise TrainingError(
+            raise DivergenceError(
                 f"{what} is not finite", f"update {number}", str(value), "a finite number"
             )
     adam.step()

@@ -69,6 +69,7 @@ class ValueLearner:
         self.adam = make_adam(nn.ModuleList(self.networks), self.options.rate)
         self.replay = Replay(setup, config, folder, storage)
         self.streams = np.concatenate([g.streams for g in setup.groups])
+        self.rate_scale = 1.0
         self.progress = 0.0
         self.mean = np.zeros(setup.streams)
         self.scale: NDArray[np.float64] | None = None  # (column,) set by the first segment
@@ -102,7 +103,8 @@ class ValueLearner:
         Raises TrainingError when a loss is not a finite number, or the disk full or too slow.
         """
         self.progress = progress
-        set_rate(self.adam, self.options.rate * (1 - progress * (1 - self.config.final_rate_share)))
+        share = 1 - progress * (1 - self.config.final_rate_share)
+        set_rate(self.adam, self.options.rate * share * self.rate_scale)
         waited = self.replay.append(number, batch)
         if self.scale is None:
             self._measure(self.column_rewards(batch.rewards))

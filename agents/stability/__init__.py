@@ -1,0 +1,1 @@
+"""What keeps a fleet from getting worse: guard, drift, forgetting."""
