@@ -71,6 +71,9 @@ class CaseResult(Model):
     """How often the fault struck."""
     seen: int = 0
     """How often an agent noticed (a label, a late answer, a changed world)."""
+    fired_by: dict[str, int] = Field(default={})
+    """``fired`` by family, where several faults strike together."""
+    seen_by: dict[str, int] = Field(default={})
     breaker_opened: int = 0
     breaker_closed: int = 0
     """Breakers that closed again after having been open."""

@@ -1,124 +1,89 @@
-"""One episode of (scenario, policy, fault, severity, seed): the unit of every campaign.
+"""One episode of (scenario, policy, faults, seed): the unit of every campaign.
 
-A case carries everything that determines it, so that any process can run it and its content hash
-names it. The exogenous draws depend on scenario and seed alone: all policies and all faults meet
-the same demand.
+The exogenous draws depend on scenario and seed alone: all policies and all faults meet the same
+demand. World faults change the sample path, channel faults are layers on the tools' channel, actor
+faults stand around the policy.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from stress.catalogue import NEVER, ChannelFault, Window, WorldFault, build_fault
+from stress.case import Case, Strike
+from stress.catalogue import ActorFault, ChannelFault, WorldFault, build_fault
+from stress.catalogue.actors import FaultyPolicy
+from stress.catalogue.layers import FaultLayer
+from stress.contestants import policy_of, rule_of, world_of
+from stress.felt import felt_periods, struck_periods
 from stress.invariants import violations
-from stress.results import NOMINAL, CaseResult
-from twin.env.agents import agent_specs
-from twin.env.policy import Policy, RulePolicy
-from twin.env.rules import OrderingRule
-from twin.errors import BundleError, InvariantError, UsageError
+from stress.results import CaseResult
+from twin.env.policy import Policy
+from twin.errors import InvariantError
 from twin.exogenous.path import SamplePath, draw_path
 from twin.kpi.service import fill_rate
-from twin.network.world import World, compile_world
-from twin.scenario.findings import did_you_mean
-from twin.scenario.model import ScenarioModel
+from twin.network.world import World
 
 if TYPE_CHECKING:
     from agents.gateway.episode import Outcome
-    from twin.scenario.loader import Scenario
 
-Flags = NDArray[np.bool_]  # (period,)
-CASE_FORMAT = 1
-"""Raise it when the same case would give other numbers than before."""
 TEXT_LIMIT = 500
 
 
 @dataclass(frozen=True)
-class ScenarioRef:
-    """A resolved scenario that can travel to another process."""
+class Counts:
+    """How often a fault struck, and how often that was noticed."""
 
-    name: str
-    digest: str
-    document: str = field(repr=False)
-    """The resolved model as JSON."""
-
-    @classmethod
-    def of(cls, scenario: Scenario) -> ScenarioRef:
-        """From a loaded scenario."""
-        return cls(scenario.name, scenario.digest, scenario.model.model_dump_json())
+    fired: int
+    seen: int
 
 
-@dataclass(frozen=True)
-class PolicyRef:
-    """Where a policy comes from; ``hash`` is that of its content, not of its place.
+class Disturbed:
+    """The path, the policy and the channel of one episode, with its faults in place."""
 
-    kind      source
-    rule      JSON of an ordering rule
-    bundle    folder of a checkpoint
-    """
+    def __init__(self, world: World, policy: Policy, seed: int, strikes: Sequence[Strike]) -> None:
+        self.path: SamplePath = draw_path(world, seed)
+        self.policy = policy
+        self.layers: list[FaultLayer] = []
+        self._silent: set[str] = set()
+        self._actors: list[FaultyPolicy] = []
+        self._changes: dict[str, tuple[SamplePath, SamplePath]] = {}
+        for strike in strikes:
+            self._apply(strike, world, seed)
 
-    name: str
-    kind: str
-    source: str = field(repr=False)
-    hash: str
-    sabotage: str = ""
-    """How a checkpoint is spoilt on purpose (``agents.checkpoint.sabotage``); empty for not."""
+    def counts(self, outcome: Outcome) -> dict[str, Counts]:
+        """What became of each fault, by family.
 
-    @classmethod
-    def of_rule(cls, name: str, world: World, rule: OrderingRule) -> PolicyRef:
-        """A static rule; its source also serves as the fallback of a case."""
-        text = rule_text(world, rule)
-        return cls(name, "rule", text, hashlib.sha256(text.encode()).hexdigest())
+        What the boundary notices is a failed attempt or a late answer. It cannot say which of
+        several faults was at work, so that each of them is held to have been noticed.
+        """
+        noticed = sum(outcome.labels.values()) + outcome.late
+        found = {}
+        for layer in self.layers:
+            loud = 0 if layer.name in self._silent else noticed
+            found[layer.name] = Counts(layer.fired, layer.seen + loud)
+        for actor in self._actors:
+            found[actor.family] = Counts(actor.fired, actor.seen)
+        for family, (before, after) in self._changes.items():
+            felt = felt_periods(before, after, outcome.ledger)
+            found[family] = Counts(struck_periods(before, after), felt)
+        return found
 
-    @classmethod
-    def of_bundle(cls, name: str, folder: Path, sabotage: str = "") -> PolicyRef:
-        """A checkpoint, as it is or spoilt on purpose."""
-        from agents.checkpoint.bundle import read_bundle_hash
-
-        return cls(name, "bundle", str(folder), read_bundle_hash(folder), sabotage)
-
-
-@dataclass(frozen=True)
-class Case:
-    """Everything that determines one episode."""
-
-    scenario: ScenarioRef
-    policy: PolicyRef
-    fallback: str = field(repr=False)
-    """JSON of the ordering rule that takes over where an agent cannot act."""
-    seed: int
-    fault: str = NOMINAL
-    severity: int = 0
-    window: Window = NEVER
-    parameters: tuple[tuple[str, float | str], ...] = ()
-    """The fault's parameters, sorted by name."""
-
-    @cached_property
-    def id(self) -> str:
-        """Content hash: the same case has the same id in every campaign."""
-        policy = self.policy
-        content = [
-            CASE_FORMAT,
-            self.scenario.digest,
-            [policy.name, policy.kind, policy.hash, policy.sabotage, self.fallback],
-            [self.fault, self.severity, self.parameters, self.window.start_d, self.window.end_d],
-            self.seed,
-        ]
-        text = json.dumps(content, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()[:32]
-
-    @property
-    def label(self) -> str:
-        """What a person calls it: ``fleet channel.latency/3#1000000``."""
-        return f"{self.policy.name} {self.fault}/{self.severity}#{self.seed}"
+    def _apply(self, strike: Strike, world: World, seed: int) -> None:
+        fault = build_fault(strike.family, dict(strike.parameters))
+        if fault.silent:
+            self._silent.add(strike.family)
+        if isinstance(fault, WorldFault):
+            before = self.path
+            self.path = fault.transform(world, before, strike.severity, seed, strike.window)
+            self._changes[strike.family] = (before, self.path)
+        elif isinstance(fault, ChannelFault):
+            self.layers.append(fault.layer(strike.severity, strike.window))
+        elif isinstance(fault, ActorFault):
+            actor = fault.wrap(self.policy, world, strike.severity, strike.window)
+            self._actors.append(actor)
+            self.policy = actor
 
 
 def run_case(case: Case) -> CaseResult:
@@ -141,21 +106,21 @@ def _episode(case: Case) -> CaseResult:
     from agents.gateway.episode import run_through_tools
 
     world = world_of(case.scenario)
-    policy = policy_of(case.scenario, case.policy)
-    fault = None if case.fault == NOMINAL else build_fault(case.fault, dict(case.parameters))
-    nominal = path = draw_path(world, case.seed)
-    if isinstance(fault, WorldFault):
-        path = fault.transform(world, path, case.severity, case.seed, case.window)
-    layers = (fault.layer(case.severity, case.window),) if isinstance(fault, ChannelFault) else ()
+    disturbed = Disturbed(world, policy_of(case.scenario, case.policy), case.seed, case.strikes)
     outcome = run_through_tools(
-        world, path, policy, _rule(case.scenario.document, case.fallback), case.seed, layers
+        world,
+        disturbed.path,
+        disturbed.policy,
+        rule_of(case.scenario, case.fallback),
+        case.seed,
+        disturbed.layers,
     )
-    fired = sum(layer.fired for layer in layers) or struck_periods(nominal, path)
-    seen = _noticed(outcome) if layers else felt_periods(nominal, path, outcome)
-    return _result(case, outcome, path, fired, seen)
+    return _result(case, outcome, disturbed.path, disturbed.counts(outcome))
 
 
-def _result(case: Case, outcome: Outcome, path: SamplePath, fired: int, seen: int) -> CaseResult:
+def _result(
+    case: Case, outcome: Outcome, path: SamplePath, counts: dict[str, Counts]
+) -> CaseResult:
     ledger, account = outcome.ledger, outcome.account
     fill = fill_rate(ledger)
     operating = float(ledger.cost.mean())
@@ -173,8 +138,10 @@ def _result(case: Case, outcome: Outcome, path: SamplePath, fired: int, seen: in
         decisions=outcome.decisions,
         fallbacks=outcome.fallbacks,
         labels=dict(sorted(outcome.labels.items())),
-        fired=fired,
-        seen=seen,
+        fired=sum(count.fired for count in counts.values()),
+        seen=sum(count.seen for count in counts.values()),
+        fired_by={family: count.fired for family, count in sorted(counts.items())},
+        seen_by={family: count.seen for family, count in sorted(counts.items())},
         breaker_opened=outcome.breaker_opened,
         breaker_closed=outcome.breaker_closed,
         violations=(*outcome.violations, *violations(ledger, path)),
@@ -192,96 +159,3 @@ def _identity(case: Case) -> dict[str, Any]:
         "severity": case.severity,
         "seed": case.seed,
     }
-
-
-def _noticed(outcome: Outcome) -> int:
-    """Failed attempts and late answers: how often the tool boundary noticed something."""
-    return sum(outcome.labels.values()) + outcome.late
-
-
-def struck_periods(before: SamplePath, after: SamplePath) -> int:
-    """Periods in which a world fault changed the path."""
-    return int(
-        (_demand_changed(before, after) | (before.lane_open != after.lane_open).any(1)).sum()
-    )
-
-
-def felt_periods(before: SamplePath, after: SamplePath, outcome: Outcome) -> int:
-    """Periods in which an agent could observe a world fault.
-
-    Demand is read by the agent of its node; a closed lane is noticed when somebody ordered on it
-    and the order was not filled.
-    """
-    closed = after.lane_open < before.lane_open
-    unfilled = outcome.ledger.quantities.unfilled.sum(axis=2) > 0
-    return int((_demand_changed(before, after) | (closed & unfilled).any(axis=1)).sum())
-
-
-def _demand_changed(before: SamplePath, after: SamplePath) -> Flags:
-    changed: Flags = (before.demand != after.demand).any(axis=(1, 2))
-    return changed
-
-
-def world_of(scenario: ScenarioRef) -> World:
-    """The compiled world of a scenario, compiled once per process."""
-    return _world(scenario.document)
-
-
-@lru_cache(maxsize=8)
-def _world(document: str) -> World:
-    return compile_world(ScenarioModel.model_validate_json(document))
-
-
-def policy_of(scenario: ScenarioRef, ref: PolicyRef) -> Policy:
-    """The policy for a scenario, built once per process.
-
-    Raises UsageError for an unknown kind, and what reading a rule or a checkpoint raises.
-    """
-    return _policy(scenario.document, ref)
-
-
-def rule_text(world: World, rule: OrderingRule) -> str:
-    """An ordering rule as JSON text, always the same for the same rule."""
-    from agents.baselines import rule_to_json
-
-    return json.dumps(rule_to_json(world, rule), sort_keys=True)
-
-
-@lru_cache(maxsize=64)
-def _rule(document: str, text: str) -> OrderingRule:
-    from agents.baselines import rule_from_json
-
-    return rule_from_json(_world(document), json.loads(text))
-
-
-@lru_cache(maxsize=16)
-def _policy(document: str, ref: PolicyRef) -> Policy:
-    """The policy, built once per process; ``reset`` starts it afresh for each episode."""
-    if ref.kind not in POLICY_KINDS:
-        hint = did_you_mean(ref.kind, POLICY_KINDS)
-        raise UsageError("unknown kind of policy", ref.name, repr(ref.kind), "", hint)
-    return POLICY_KINDS[ref.kind](document, ref)
-
-
-def _rule_policy(document: str, ref: PolicyRef) -> Policy:
-    return RulePolicy(_world(document), _rule(document, ref.source), ref.name)
-
-
-def _bundle_policy(document: str, ref: PolicyRef) -> Policy:
-    from agents.checkpoint.bundle import load_policy
-    from agents.checkpoint.sabotage import sabotaged
-
-    world = _world(document)
-    fleet = load_policy(Path(ref.source), world, ref.name)
-    if fleet.digest != ref.hash:
-        found, named = fleet.digest[:12], ref.hash[:12]
-        raise BundleError("the checkpoint has changed", ref.source, found, named)
-    if not ref.sabotage:
-        return fleet
-    return sabotaged(fleet, ref.sabotage, tuple(spec.name for spec in agent_specs(world)))
-
-
-POLICY_KINDS: dict[str, Callable[[str, PolicyRef], Policy]] = {
-    "rule": _rule_policy,
-    "bundle": _bundle_policy,
-}

@@ -169,7 +169,7 @@ def _table(results: Sequence[CaseResult]) -> Any:
     return pa.table(columns)
 
 
-_AS_JSON = ("labels", "violations")
+_AS_JSON = ("labels", "violations", "fired_by", "seen_by")
 """Columns that hold a map or a list, written as JSON text."""
 
 

@@ -19,13 +19,16 @@ from agents.checkpoint.bundle import (
     spaces_of,
 )
 from agents.checkpoint.groups import group_agents
-from stress import run_case as running
-from stress.campaign import Campaign, CampaignReport, expand, run_campaign
+from stress import contestants
+from stress.campaign import CampaignReport, run_campaign
+from stress.case import Case, PolicyRef, ScenarioRef, Strike
 from stress.catalogue import Window, WorldFault, build_fault
+from stress.contestants import world_of
 from stress.executor import execute
+from stress.expand import Campaign, expand
 from stress.invariants import INVARIANTS, never_happened, violations
 from stress.results import NOMINAL, CaseResult
-from stress.run_case import Case, PolicyRef, ScenarioRef, run_case, world_of
+from stress.run_case import run_case
 from stress.spec import FaultPlan, StressSuite
 from stress.store import (
     JOURNAL,
@@ -91,8 +94,10 @@ SUITE = StressSuite(
 CAMPAIGN = Campaign(SUITE, (SCENARIO,), (BASELINE, LEANER), BASELINE.source)
 
 
-def case(seed: int = 1, policy: PolicyRef = BASELINE, **changes: Any) -> Case:
-    return replace(Case(SCENARIO, policy, BASELINE.source, seed), **changes)
+def case(seed: int = 1, policy: PolicyRef = BASELINE, strike: Strike | None = None) -> Case:
+    if strike is None:
+        return Case(SCENARIO, policy, BASELINE.source, seed)
+    return Case.struck(SCENARIO, policy, BASELINE.source, seed, strike)
 
 
 @pytest.fixture(scope="module")
@@ -184,7 +189,7 @@ def test_the_journal_and_the_table_give_back_what_was_stored(serial) -> None:
 
 
 def test_a_case_is_the_same_in_every_process_and_order() -> None:
-    struck = case(fault="channel.latency", severity=3, window=Window(5.0, 15.0))
+    struck = case(strike=Strike("channel.latency", 3, Window(5.0, 15.0)))
     first = run_case(struck)
     run_case(case(2))
     assert canonical(run_case(struck)) == canonical(first)
@@ -195,16 +200,20 @@ def test_the_id_of_a_case_is_its_content() -> None:
     assert one.id == case().id
     moved = replace(BASELINE, source=BASELINE.source)
     assert case(policy=moved).id == one.id
+    latency = Strike("channel.latency", 3, Window(0.0, 1.0))
     others = [
         case(2),
         case(policy=LEANER),
-        case(severity=1),
-        case(fault="world.outage"),
-        case(window=Window(0.0, 1.0)),
-        case(parameters=(("target", "lane"),)),
+        case(strike=latency),
+        case(strike=replace(latency, family="channel.loss")),
+        case(strike=replace(latency, severity=1)),
+        case(strike=replace(latency, window=Window(0.0, 2.0))),
+        case(strike=replace(latency, parameters=(("probability", 0.1),))),
+        replace(case(), strikes=(latency, latency)),
     ]
     assert len({one.id, *(other.id for other in others)}) == 1 + len(others)
-    assert case(fault="channel.latency", severity=3).label == "baseline channel.latency/3#1"
+    assert case(strike=latency).label == "baseline channel.latency/3#1"
+    assert case(strike=latency).undisturbed == one
 
 
 def test_a_crash_inside_a_case_is_a_result() -> None:
@@ -226,7 +235,7 @@ def test_a_policy_that_raises_does_not_end_the_campaign(monkeypatch) -> None:
         def act(self, observations: object) -> dict[str, object]:
             raise ZeroDivisionError("no stock, no orders")
 
-    monkeypatch.setitem(running.POLICY_KINDS, "angry", lambda document, ref: Angry())
+    monkeypatch.setitem(contestants.POLICY_KINDS, "angry", lambda document, ref: Angry())
     result = run_case(case(policy=PolicyRef("angry", "angry", "", "")))
     assert isinstance(result, CaseResult)
     assert result.error or result.violations or result.fallbacks == result.decisions

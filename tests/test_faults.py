@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from stress.catalogue import FAMILIES, ChannelFault, Window, WorldFault, build_fault
-from stress.catalogue.base import Draw
 from stress.catalogue.conformance import check_fault
+from stress.catalogue.luck import Draw
 from stress.catalogue.mutations import MUTATIONS, mutated
-from stress.spec import FaultPlan, StressSuite, WindowSpec, moment_d
+from stress.spec import FaultPlan, StressSuite
+from stress.windows import WindowSpec, moment_d
 from twin.engine.event import EventEngine
 from twin.env.agents import agent_specs
 from twin.errors import ScenarioError, ToolBoundaryError, UsageError
@@ -224,8 +226,18 @@ def test_a_wrong_suite_file_names_its_lines(tmp_path) -> None:
         load_document(file, StressSuite)
 
 
-@pytest.mark.parametrize("name", ["smoke", "standard"])
+SUITES = sorted(path.stem for path in Path("scenarios/stress").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("name", SUITES)
 def test_the_suites_that_come_with_the_project_load(name: str) -> None:
+    suite, _ = load_document(f"scenarios/stress/{name}.yaml", StressSuite)
+    assert suite.name == name
+    assert suite.faults or suite.compounds
+
+
+@pytest.mark.parametrize("name", ["smoke", "full", "soak"])
+def test_the_wide_suites_hold_every_family(name: str) -> None:
     suite, _ = load_document(f"scenarios/stress/{name}.yaml", StressSuite)
     assert set(suite.faults) == set(FAMILIES)
 

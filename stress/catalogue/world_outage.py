@@ -1,4 +1,4 @@
-"""world.outage: a supplier, a node or a lane stops shipping for a while."""
+"""world.outage: a supplier, a node or a lane stops shipping for a while, and others with it."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stress.catalogue.base import Window, WorldFault
+from stress.catalogue.downtime import LENGTHS_D, closed_share
+from stress.catalogue.targets import Region
 from twin.exogenous.path import SamplePath
 from twin.exogenous.streams import stream
 from twin.network.world import World
 
-Floats = NDArray[np.float64]
-HOUR = 1 / 24
 
+class Outage(Region, WorldFault):
+    """Close the outbound lanes of the targets for the ladder's time, somewhere in the window.
 
-class Outage(WorldFault):
-    """Close the outbound lanes of one target for the ladder's time, somewhere in the window.
-
-    An outage longer than the window fills the window.
+    An outage longer than the window fills the window. Whoever lies within the blast radius may go
+    down at the same time.
     """
 
     family: ClassVar[str] = "world.outage"
-    ladder: ClassVar[tuple[float, ...]] = (0.0, 6 * HOUR, 1.0, 3.0, 7.0, 21.0)
+    ladder: ClassVar[tuple[float, ...]] = LENGTHS_D
     unit: ClassVar[str] = "days without shipments"
     target: Literal["supplier", "node", "lane"] = "supplier"
     """What stops: a node that never runs out, any node that ships, or a single lane."""
@@ -37,33 +37,17 @@ class Outage(WorldFault):
             return path
         rng = stream(seed, f"fault/{self.family}")
         lanes = self._lanes(world, rng)
-        share = _closed_share(world, window, self.value(severity), rng.random())
+        share = closed_share(world, window, self.at(severity), rng.random())
         lane_open = path.lane_open.copy()
         lane_open[:, lanes] *= 1.0 - share[:, None]
         return replace(path, lane_open=lane_open)
 
     def _lanes(self, world: World, rng: np.random.Generator) -> NDArray[np.intp]:
-        """Lanes of the one target, drawn among all that could be hit."""
-        if self.target == "lane" or not len(world.lanes):
-            return np.arange(len(world.lanes))[rng.permutation(len(world.lanes))[:1]]
+        """Lanes that close: those of the targets, drawn among all that could be hit."""
+        if self.target == "lane":
+            return np.array(self.chosen(range(len(world.lanes)), rng), dtype=np.intp)
         sources = np.unique(world.source)
         if self.target == "supplier":
             sources = sources[world.unlimited[sources]]
-        struck = sources[rng.permutation(len(sources))[:1]]
+        struck = self.hit(world, sources.tolist(), rng)
         return np.flatnonzero(np.isin(world.source, struck))
-
-
-def _closed_share(world: World, window: Window, length_d: float, luck: float) -> Floats:
-    """Share of each period that the outage covers, starting at an epoch: (period,)."""
-    share = np.zeros(world.periods)
-    allowed = window.periods(world)
-    length = min(length_d / world.period_d, float(len(allowed)))
-    starts = len(allowed) - int(np.ceil(length)) + 1
-    if not len(allowed):
-        return share
-    first = allowed[min(int(luck * starts), starts - 1)]
-    whole = int(length)
-    share[first : first + whole] = 1.0
-    if length > whole:
-        share[first + whole] = length - whole
-    return share
