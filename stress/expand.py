@@ -32,7 +32,8 @@ class Campaign:
 def expand(campaign: Campaign) -> tuple[Case, ...]:
     """All cases: undisturbed ones first, then fault by fault; policies of a seed side by side.
 
-    Raises NothingSelectedError without a policy or a scenario, UsageError for two of one name, for
+    A fault that a scenario has no place for is left out, as ``left_out`` says. Raises
+    NothingSelectedError without a policy or a scenario, UsageError for two of one name, for
     parameters that do not fit their fault, and for a window that is empty.
     """
     _each_once("policies", [policy.name for policy in campaign.policies])
@@ -40,12 +41,27 @@ def expand(campaign: Campaign) -> tuple[Case, ...]:
     cases = [case for scenario in campaign.scenarios for case in _nominal(campaign, scenario)]
     for scenario in campaign.scenarios:
         world = world_of(scenario)
-        for name, severity, seed, strikes in _struck(campaign.suite, world):
+        for name, severity, seed, drawn in _struck(campaign.suite, world):
+            strikes = tuple(s for s in drawn if not build_fault(s.family).lacks(world))
             cases.extend(
                 Case(scenario, policy, campaign.fallback, seed, name, severity, strikes)
                 for policy in campaign.policies
+                if strikes
             )
     return tuple(cases)
+
+
+def left_out(campaign: Campaign) -> tuple[str, ...]:
+    """The faults that mean nothing in a scenario, each with the reason."""
+    suite = campaign.suite
+    named = [*suite.faults, *(f for c in suite.compounds.values() for f in c.faults)]
+    named += suite.swarm.kinds if suite.swarm else ()
+    return tuple(
+        f"{family} in {scenario.name}: {reason}"
+        for scenario in campaign.scenarios
+        for family in dict.fromkeys(named)
+        if (reason := build_fault(family).lacks(world_of(scenario)))
+    )
 
 
 def _each_once(what: str, names: Sequence[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import fields
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 
 from twin.engine.ledger import PeriodLedger
 from twin.exogenous.path import SamplePath
+from twin.network.world import World
 
 Flags = NDArray[np.bool_]
 
@@ -26,36 +28,30 @@ def struck_periods(before: SamplePath, after: SamplePath) -> int:
 def felt_periods(before: SamplePath, after: SamplePath, ledger: PeriodLedger) -> int:
     """Periods in which an agent could observe a world fault.
 
-    Demand is read by the agent of its node. Whatever else changed is noticed when freight was
-    ordered on a lane that it concerns: it came later, dearer, less, or not at all.
+    Demand is read by the agent of its node. Whatever else changed is noticed when freight moved or
+    waited on a lane that it concerns: it came later, less, damaged, dearer, or not at all.
     """
+    q, world = ledger.quantities, ledger.world
     felt = _rows(np.not_equal(before.demand, after.demand))
-    active = _active_lanes(ledger)
-    for concerned in _concerned_lanes(before, after, ledger):
-        felt |= (concerned & active).any(axis=1)
-    return int(felt.sum())
-
-
-def _active_lanes(ledger: PeriodLedger) -> Flags:
-    """Lanes on which freight moved or waited: (period, lane)."""
-    q = ledger.quantities
     active: Flags = (q.shipped + q.unfilled).sum(axis=2) > 0
-    return active
+    for concerned in _concerned_lanes(before, after, world):
+        felt |= _rows(concerned & active)
+    dearer = np.not_equal(before.price_factor, after.price_factor)
+    return int((felt | _rows(dearer & (q.surcharge != 0))).sum())
 
 
-def _concerned_lanes(before: SamplePath, after: SamplePath, ledger: PeriodLedger) -> list[Flags]:
-    """For each kind of change the lanes that it concerns: (period, lane)."""
-    world = ledger.world
-    found: list[Flags] = [
-        np.not_equal(before.lead_time, after.lead_time),
-        np.not_equal(before.lane_open, after.lane_open),
-    ]
-    trips: Flags = np.logical_or.reduce(before.trip_time != after.trip_time, axis=2)
+def _concerned_lanes(before: SamplePath, after: SamplePath, world: World) -> Iterator[Flags]:
+    """For each kind of change but of prices, the lanes that it concerns: (period, lane)."""
+    for name in ("lead_time", "lane_open", "good"):
+        yield np.not_equal(getattr(before, name), getattr(after, name))
+    nodes = np.not_equal(before.node_open, after.node_open)
+    yield nodes[:, world.source] | nodes[:, world.destination]
+    trips = np.logical_or.reduce(before.trip_time != after.trip_time, axis=2)
+    fleets = np.not_equal(before.fleet_up, after.fleet_up) | trips
     for f, fleet in enumerate(world.fleets):
-        lanes = np.zeros_like(found[0])
-        lanes[:, fleet.lanes] = trips[:, f : f + 1]
-        found.append(lanes)
-    return found
+        lanes = np.zeros((world.periods, len(world.lanes)), dtype=np.bool_)
+        lanes[:, fleet.lanes] = fleets[:, f : f + 1]
+        yield lanes
 
 
 def _rows(changed: Flags) -> Flags:

@@ -67,6 +67,12 @@ class CaseResult(Model):
     """Decisions taken by the static policy because the agent could not act."""
     labels: dict[str, int] = Field(default={})
     """Failed attempts by label."""
+    approvals: dict[str, int] = Field(default={})
+    """Requests for a person's approval by answer: granted, denied, timeout."""
+    clarifications: dict[str, int] = Field(default={})
+    """Questions about ambiguous answers: resolved, unresolved."""
+    kills: int = 0
+    """Uses of the kill switch."""
     fired: int = 0
     """How often the fault struck."""
     seen: int = 0

@@ -1,6 +1,6 @@
 """Sound answers with other numbers in them: what a failing sensor or a mistaken tool sends.
 
-Everything that a check of form could look at stays right: call, tool, entity, unit, time.
+Everything that a check of form could look at stays right: call, tool, entity, unit, time, seal.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import Any
 from pydantic_core import from_json, to_json
 
 from twin.tools.catalogue import CATALOGUE
+from twin.tools.wire import new_sealed
 
 Document = dict[str, Any]
 Numbers = list[float]
@@ -19,19 +20,19 @@ Change = Callable[[str, Numbers], Numbers]
 
 
 def opened(body: bytes) -> Document | None:
-    """A successful answer as a document; None for an error answer and for what is no object."""
+    """A successful answer of a tool of the catalogue as a document; None for anything else."""
     try:
         document = from_json(body)
     except ValueError:
         return None
     sound = isinstance(document, dict) and document.get("is_error") is False
-    return document if sound else None
+    return document if sound and document.get("tool") in CATALOGUE else None
 
 
 def sealed(document: Document) -> bytes:
-    """The document as an honest server would write it."""
-    body: bytes = to_json(document)
-    return body
+    """The document as an honest server would write it, with a seal of its own."""
+    said = {name: value for name, value in document.items() if name != "digest"}
+    return new_sealed(to_json(said))
 
 
 def numbers_of(document: Document) -> dict[str, Numbers]:
@@ -52,3 +53,8 @@ def changed(document: Document, change: Change) -> dict[str, Numbers]:
 def is_read(tool: str) -> bool:
     """Whether a tool only tells."""
     return tool in CATALOGUE and CATALOGUE[tool].read_only
+
+
+def is_write(tool: str) -> bool:
+    """Whether a tool has an effect."""
+    return tool in CATALOGUE and not CATALOGUE[tool].read_only

@@ -4,6 +4,7 @@
     channel   messages between agents and tools   a layer of ``twin.tools.channel``
     world     the sample path of a run            a function from SamplePath to SamplePath
     actor     who decides                         a policy around the policy
+    people    who approves and clarifies          an incident of the gateway
 
 Severity counts from 0 to 5: off, trace, mild, moderate, severe, extreme. At severity 0 a fault does
 exactly nothing.
@@ -24,6 +25,7 @@ from twin.network.world import World
 from twin.scenario.quantities import Model
 
 if TYPE_CHECKING:
+    from agents.gateway.incident import Incident
     from stress.catalogue.actors import FaultyPolicy
     from stress.catalogue.layers import FaultLayer
     from twin.env.policy import Policy
@@ -68,6 +70,10 @@ class Fault(Model):
     silent: ClassVar[bool] = False
     """What it does looks sound, so that no check at the boundary can notice it."""
 
+    def lacks(self, world: World) -> str:
+        """What a scenario would need for the fault to mean anything; empty where it has it."""
+        return ""
+
     def at(self, severity: int) -> float:
         """The ladder's number of a severity."""
         return self.ladder[severity]
@@ -99,3 +105,11 @@ class ActorFault(Fault):
     @abstractmethod
     def wrap(self, policy: Policy, world: World, severity: int, window: Window) -> FaultyPolicy:
         """The policy of one episode with the fault around it; the given one stays as it is."""
+
+
+class PeopleFault(Fault):
+    """A fault of the people whom agents ask."""
+
+    @abstractmethod
+    def incident(self, severity: int, window: Window) -> Incident:
+        """What befalls the people of one episode."""

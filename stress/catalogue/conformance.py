@@ -16,8 +16,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from agents.gateway.incident import Incident
 from stress.catalogue.actors import FaultyPolicy
-from stress.catalogue.base import LEVELS, ActorFault, ChannelFault, Fault, Window, WorldFault
+from stress.catalogue.base import (
+    LEVELS,
+    ActorFault,
+    ChannelFault,
+    Fault,
+    PeopleFault,
+    Window,
+    WorldFault,
+)
 from stress.catalogue.families import FAMILIES, build_fault
 from stress.catalogue.layers import FaultLayer
 from twin.env.agents import agent_specs
@@ -40,8 +49,12 @@ Run = tuple[str, Any, int]
 def check_fault(
     family: str, world: World, window: Window, seed: int = 0, **parameters: object
 ) -> None:
-    """Raise InvariantError unless the fault keeps the contract on this world and window."""
+    """Raise InvariantError unless the fault keeps the contract on this world and window.
+
+    The world must have what the fault acts on (``Fault.lacks``).
+    """
     fault = build_fault(family, parameters)
+    _require(not fault.lacks(world), family, fault.lacks(world))
     _require(fault.family == family == _registered_as(type(fault)), family, "registered once")
     _require(len(fault.ladder) == LEVELS, family, "the ladder has six rungs")
     _require(pickle.loads(pickle.dumps(fault)) == fault, family, "travels to other processes")
@@ -78,14 +91,18 @@ def _run(fault: Fault | None, world: World, severity: int, seed: int, window: Wi
     path = calm = draw_path(world, seed)
     policy: Policy = RulePolicy(world, rule)
     layers: list[FaultLayer] = []
+    incidents: list[Incident] = []
     if isinstance(fault, WorldFault):
         path = fault.transform(world, path, severity, seed, window)
     elif isinstance(fault, ChannelFault):
         layers = [fault.layer(severity, window)]
+    elif isinstance(fault, PeopleFault):
+        incidents = [fault.incident(severity, window)]
     elif isinstance(fault, ActorFault):
         policy = fault.wrap(policy, world, severity, window)
-    outcome = run_through_tools(world, path, policy, rule, seed, layers)
-    fired = sum(layer.fired for layer in layers) + int(not _same(calm, path))
+    outcome = run_through_tools(world, path, policy, rule, seed, layers, incidents=incidents)
+    fired = sum(layer.fired for layer in layers) + sum(one.fired for one in incidents)
+    fired += int(not _same(calm, path))
     fired += policy.fired if isinstance(policy, FaultyPolicy) else 0
     return outcome.ledger.digest, outcome.account, fired
 

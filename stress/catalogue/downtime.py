@@ -14,7 +14,7 @@ LENGTHS_D = (0.0, 6 * HOUR, 1.0, 3.0, 7.0, 21.0)
 """Length of an outage by severity, days."""
 
 
-def closed_share(world: World, window: Window, length_d: float, luck: float) -> Floats:
+def covered_share(world: World, window: Window, length_d: float, luck: float) -> Floats:
     """Share of each period that a stretch of downtime covers, starting at an epoch: (period,).
 
     ``luck`` in [0, 1) says where in the window it begins; a stretch longer than the window fills
@@ -32,3 +32,10 @@ def closed_share(world: World, window: Window, length_d: float, luck: float) -> 
     if length > whole:
         share[first + whole] = length - whole
     return share
+
+
+def scaled(shares: Floats, places: NDArray[np.intp], factor: Floats) -> Floats:
+    """A copy of (period, place) with some places multiplied by a factor per period."""
+    fresh = shares.copy()
+    fresh[:, places] *= factor[:, None]
+    return fresh

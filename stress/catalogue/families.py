@@ -10,6 +10,7 @@ from stress.catalogue.act_adversarial import ActAdversarial
 from stress.catalogue.act_delay import ActDelay
 from stress.catalogue.act_drop import ActDrop
 from stress.catalogue.act_stuck import ActStuck
+from stress.catalogue.actor_approver import ApproverFails
 from stress.catalogue.actor_byzantine import Byzantine
 from stress.catalogue.actor_crash import Crash
 from stress.catalogue.actor_message_drop import MessageDrop
@@ -45,9 +46,13 @@ from stress.catalogue.tool_malformed import MalformedAnswers
 from stress.catalogue.tool_rate_limit import RateLimit
 from stress.catalogue.tool_schema_drift import SchemaDrift
 from stress.catalogue.tool_semantic import SemanticErrors
+from stress.catalogue.world_capacity import Capacity
 from stress.catalogue.world_demand_surge import DemandSurge
 from stress.catalogue.world_lead_time import LeadTime
 from stress.catalogue.world_outage import Outage
+from stress.catalogue.world_price import Price
+from stress.catalogue.world_vehicle_breakdown import VehicleBreakdown
+from stress.catalogue.world_yield import Yield
 from twin.errors import UsageError
 from twin.scenario.explain import validation_findings
 from twin.scenario.findings import Finding, did_you_mean, dotted
@@ -76,8 +81,24 @@ _CHANNEL: tuple[type[Fault], ...] = (
     Corrupt,
 )
 _NETWORK: tuple[type[Fault], ...] = (Throttle, Partition, Clog, ProviderOutage, ClockSkew)
-_WORLD: tuple[type[Fault], ...] = (DemandSurge, LeadTime, Outage)
-_ACTORS: tuple[type[Fault], ...] = (Crash, Pause, Byzantine, StalePolicy, RetryStorm, MessageDrop)
+_WORLD: tuple[type[Fault], ...] = (
+    DemandSurge,
+    LeadTime,
+    Price,
+    Outage,
+    Capacity,
+    Yield,
+    VehicleBreakdown,
+)
+_ACTORS: tuple[type[Fault], ...] = (
+    Crash,
+    Pause,
+    Byzantine,
+    StalePolicy,
+    RetryStorm,
+    MessageDrop,
+    ApproverFails,
+)
 
 FAMILIES: dict[str, type[Fault]] = {
     fault.family: fault

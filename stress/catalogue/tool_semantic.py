@@ -11,6 +11,7 @@ from stress.catalogue.answers import (
     Document,
     Numbers,
     is_read,
+    is_write,
     numbers_of,
     opened,
     sealed,
@@ -72,7 +73,7 @@ class _SemanticLayer(FaultLayer):
 
     def request(self, transit: Transit, body: bytes) -> bytes | None:
         """Keep a write from the server where it is to be forgotten."""
-        if is_read(transit.tool) or self._error not in ("silent_noop", "any"):
+        if not is_write(transit.tool) or self._error not in ("silent_noop", "any"):
             return body
         if self.hit(transit, self.value) is None:
             return body
