@@ -96,6 +96,16 @@ class Strike:
 
 
 @dataclass(frozen=True)
+class Recovery:
+    """What has to be true again after the last fault is healed."""
+
+    within_d: float
+    """Days after which backlog and service are back."""
+    band: float
+    """How far from the undisturbed run they may still be, as a share."""
+
+
+@dataclass(frozen=True)
 class Case:
     """Everything that determines one episode."""
 
@@ -109,6 +119,8 @@ class Case:
     severity: int = 0
     strikes: tuple[Strike, ...] = ()
     """The faults that strike in it, in the order in which they are applied."""
+    recovery: Recovery | None = None
+    """What is asked of the time after them; none: nothing."""
 
     @classmethod
     def struck(
@@ -131,6 +143,7 @@ class Case:
             self.scenario.digest,
             [policy.name, policy.kind, policy.hash, policy.sabotage, self.fallback],
             [self.fault, self.severity, [strike.content for strike in self.strikes]],
+            [self.recovery.within_d, self.recovery.band] if self.recovery else [],
             self.seed,
         ]
         text = json.dumps(content, separators=(",", ":"))

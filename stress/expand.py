@@ -6,10 +6,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 
-from stress.case import Case, Parameter, PolicyRef, ScenarioRef, Strike
+from stress.case import Case, Parameter, PolicyRef, Recovery, ScenarioRef, Strike
 from stress.catalogue import Window, build_fault
 from stress.contestants import world_of
 from stress.spec import Compound, Parameters, StressSuite, Swarm
+from stress.windows import moment_d
 from twin.errors import NothingSelectedError, UsageError
 from twin.exogenous.streams import stream
 from twin.network.world import World
@@ -41,10 +42,11 @@ def expand(campaign: Campaign) -> tuple[Case, ...]:
     cases = [case for scenario in campaign.scenarios for case in _nominal(campaign, scenario)]
     for scenario in campaign.scenarios:
         world = world_of(scenario)
+        recovery = _recovery(campaign.suite, world)
         for name, severity, seed, drawn in _struck(campaign.suite, world):
             strikes = tuple(s for s in drawn if not build_fault(s.family).lacks(world))
             cases.extend(
-                Case(scenario, policy, campaign.fallback, seed, name, severity, strikes)
+                Case(scenario, policy, campaign.fallback, seed, name, severity, strikes, recovery)
                 for policy in campaign.policies
                 if strikes
             )
@@ -79,6 +81,11 @@ def _nominal(campaign: Campaign, scenario: ScenarioRef) -> Iterator[Case]:
 
 def _seeds(suite: StressSuite, count: int) -> range:
     return range(suite.first_seed, suite.first_seed + count)
+
+
+def _recovery(suite: StressSuite, world: World) -> Recovery:
+    within_d = moment_d(suite.recovery.within, world.periods * world.period_d)
+    return Recovery(within_d, suite.recovery.band)
 
 
 Struck = tuple[str, int, int, tuple[Strike, ...]]

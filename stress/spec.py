@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from stress.catalogue import FAMILIES, Severity, parameter_findings
-from stress.windows import WindowSpec
+from stress.windows import Moment, WindowSpec
 from twin.scenario.findings import Finding, did_you_mean, shown
 from twin.scenario.findings import Path as DataPath
 from twin.scenario.quantities import Model, Name, Share
@@ -94,6 +94,15 @@ class Swarm(Model):
         return tuple(dict.fromkeys(self.faults)) or tuple(FAMILIES)
 
 
+class RecoverySpec(Model):
+    """What has to be true again after the last fault is healed (invariant 28)."""
+
+    within: Moment = "10 %"
+    """Time for backlog and service to come back: a share of the horizon, or days."""
+    band: Share = 0.2
+    """How far from the undisturbed run of the same seed they may still be."""
+
+
 class StressSuite(Model):
     """Everything a campaign does besides the scenario and the policies."""
 
@@ -108,6 +117,8 @@ class StressSuite(Model):
     """All policies and faults use the seeds from here on, so that results are paired."""
     heal: Annotated[Share, Field(ge=0.05, le=0.9)] = 0.2
     """Share of the horizon, at its end, in which every fault is healed."""
+    recovery: RecoverySpec = RecoverySpec()
+    """What has to be true in the rest of that share."""
     faults: Annotated[dict[Family, FaultPlan], Field(max_length=100)] = Field(default={})
     """Families that strike alone."""
     compounds: Annotated[dict[Name, Compound], Field(max_length=1_000)] = Field(default={})

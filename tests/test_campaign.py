@@ -22,11 +22,11 @@ from agents.checkpoint.groups import group_agents
 from stress import contestants
 from stress.campaign import CampaignReport, run_campaign
 from stress.case import Case, PolicyRef, ScenarioRef, Strike
-from stress.catalogue import Window, WorldFault, build_fault
+from stress.catalogue import Window
 from stress.contestants import world_of
 from stress.executor import execute
 from stress.expand import Campaign, expand
-from stress.invariants import INVARIANTS, never_happened, violations
+from stress.invariants import never_happened
 from stress.results import NOMINAL, CaseResult
 from stress.run_case import run_case
 from stress.spec import FaultPlan, StressSuite
@@ -40,13 +40,10 @@ from stress.store import (
     read_table,
     write_table,
 )
-from twin.engine.ledger import PeriodLedger
 from twin.env.act import codecs
 from twin.env.rules import OrderingRule, default_rule
 from twin.errors import NothingSelectedError, UsageError
-from twin.exogenous.path import draw_path
 from twin.scenario import from_mapping
-from twin.simulation import run_rule
 
 SCENARIO = ScenarioRef.of(
     from_mapping(
@@ -366,56 +363,12 @@ def test_a_campaign_without_a_policy_or_with_two_of_one_name_is_refused() -> Non
 
 
 def test_what_never_happened_is_told() -> None:
-    quiet = [result(), result(case="d", fault="channel.latency", severity=3)]
+    struck = {"fired_by": {"channel.latency": 0}, "seen_by": {"channel.latency": 0}}
+    quiet = [result(), result(case="d", fault="channel.latency", severity=3, **struck)]
     assert never_happened(quiet) == (
         "channel.latency fired",
         "channel.latency was seen by an agent",
         "a breaker opened and closed again",
         "a retry budget ran out",
+        "a clarification was asked",
     )
-
-
-def ledger(seed: int = 3) -> tuple[PeriodLedger, Any]:
-    fault = build_fault("world.outage", {"target": "lane"})
-    assert isinstance(fault, WorldFault)
-    path = fault.transform(WORLD, draw_path(WORLD, seed), 3, seed, Window(5.0, 15.0))
-    return run_rule(WORLD, path, default_rule(WORLD)), path
-
-
-TAMPERINGS = {
-    "1 units conserved": ("received", (4, 0, 0), 1.0),
-    "2 stock never negative": ("on_hand", (4, 1, 0), -500.0),
-    "3 capacity respected": ("on_hand", (4, 1, 0), 500.0),
-    "6 nothing arrives before it leaves": ("received", (0, 0, 0), 1.0),
-    "7 each order ends exactly once": ("waiting", (4, 0, 0), 1.0),
-    "8 every number finite": ("trips", (4, 1), np.nan),
-}
-
-
-def test_a_sound_run_breaks_no_invariant() -> None:
-    assert [violations(*ledger(seed)) for seed in range(3)] == [()] * 3
-
-
-@pytest.mark.parametrize("name", TAMPERINGS)
-def test_a_tampered_ledger_breaks_the_invariant(name: str) -> None:
-    field, place, by = TAMPERINGS[name]
-    sound, path = ledger()
-    array = getattr(sound.quantities, field).copy()
-    array[place] += by
-    tampered = replace(sound, quantities=replace(sound.quantities, **{field: array}))
-    broken = violations(tampered, path)
-    assert any(text.startswith(f"{name}: period {place[0]}, ") for text in broken), broken
-
-
-def test_time_and_money_are_watched_as_well() -> None:
-    sound, path = ledger()
-    short = replace(sound.quantities, trips=sound.quantities.trips[:-1])
-    assert _names(violations(replace(sound, quantities=short), path)) >= {"5 time runs forward"}
-    lied = replace(sound)
-    lied.__dict__["profit"] = sound.profit + 1.0
-    assert "4 money balances" in _names(violations(lied, path))
-
-
-def _names(texts: tuple[str, ...]) -> set[str]:
-    assert all(text.partition(":")[0] in INVARIANTS for text in texts)
-    return {text.partition(":")[0] for text in texts}
