@@ -6,34 +6,21 @@ invariant or crash, the stress that follows would prove nothing, so the campaign
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from itertools import product
 from pathlib import Path
 
+from stress.case import Case
 from stress.executor import execute
+from stress.expand import Campaign, expand
 from stress.invariants import never_happened
 from stress.results import NOMINAL, CaseResult
-from stress.run_case import Case, PolicyRef, ScenarioRef, world_of
-from stress.spec import StressSuite
 from stress.store import Journal, by_id, campaign_digest, drop_table, read_journal, write_table
-from twin.errors import NothingSelectedError, UsageError
 
 Progress = Callable[[int, int, int], None]
 """Called with the number of cases done, their total, and the failures so far."""
 SHOWN = 3
-
-
-@dataclass(frozen=True)
-class Campaign:
-    """What is to be run."""
-
-    suite: StressSuite
-    scenarios: tuple[ScenarioRef, ...]
-    policies: tuple[PolicyRef, ...]
-    fallback: str
-    """JSON of the ordering rule that takes over where an agent cannot act."""
 
 
 @dataclass(frozen=True)
@@ -50,49 +37,6 @@ class CampaignReport:
     """The steady state did not hold, so that nothing was stressed."""
     never: tuple[str, ...]
     """What should have happened at least once and did not."""
-
-
-def expand(campaign: Campaign) -> tuple[Case, ...]:
-    """All cases: undisturbed ones first, then fault by fault; policies of a seed side by side.
-
-    Raises NothingSelectedError without a policy or a scenario, UsageError for two of one name and
-    for a fault window that is empty.
-    """
-    _each_once("policies", [policy.name for policy in campaign.policies])
-    _each_once("scenarios", [scenario.name for scenario in campaign.scenarios])
-    cases = [case for scenario in campaign.scenarios for case in _nominal(campaign, scenario)]
-    for scenario in campaign.scenarios:
-        cases.extend(_stressed(campaign, scenario))
-    return tuple(cases)
-
-
-def _each_once(what: str, names: Sequence[str]) -> None:
-    if not names:
-        raise NothingSelectedError(f"a campaign without {what}")
-    if len(set(names)) < len(names):
-        raise UsageError(f"two {what} have the same name", "", ", ".join(names))
-
-
-def _seeds(suite: StressSuite, count: int) -> range:
-    return range(suite.first_seed, suite.first_seed + count)
-
-
-def _nominal(campaign: Campaign, scenario: ScenarioRef) -> Iterator[Case]:
-    seeds = _seeds(campaign.suite, campaign.suite.nominal_seeds)
-    for seed, policy in product(seeds, campaign.policies):
-        yield Case(scenario, policy, campaign.fallback, seed)
-
-
-def _stressed(campaign: Campaign, scenario: ScenarioRef) -> Iterator[Case]:
-    suite, world = campaign.suite, world_of(scenario)
-    for family, plan in suite.faults.items():
-        window = plan.window.of(world, suite.heal)
-        parameters = tuple(sorted(plan.parameters.items()))
-        seeds = _seeds(suite, plan.seeds or suite.seeds)
-        for severity, seed, policy in product(plan.severities, seeds, campaign.policies):
-            yield Case(
-                scenario, policy, campaign.fallback, seed, family, severity, window, parameters
-            )
 
 
 def run_campaign(

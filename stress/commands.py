@@ -269,7 +269,7 @@ def rollback(model: str, version: str | None, registry: Path, as_json: bool) -> 
 def replay(run: Path, case: str, suite: Path, gate: Path, registry: Path, as_json: bool) -> int:
     """Run one stress CASE of RUN again (its id, or its first letters) and compare the digest."""
     from agents.runs import open_run
-    from stress.campaign import expand
+    from stress.expand import expand
     from stress.pipeline import campaign_of
     from stress.run_case import run_case
     from stress.store import TABLE, read_table

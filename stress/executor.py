@@ -15,8 +15,9 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 
+from stress.case import Case
 from stress.results import CaseResult
-from stress.run_case import Case, crashed, run_case
+from stress.run_case import crashed, run_case
 
 CHUNK_LIMIT = 4
 """Most cases in one task: enough to hide the cost of sending it, little enough to wait for."""

@@ -20,13 +20,15 @@ from agents.credit.shapley import seeds_within
 from agents.gateway.episode import run_through_tools
 from agents.learn.metrics import read_rows
 from agents.trace import write_traces
-from stress.campaign import Campaign, CampaignReport, run_campaign
+from stress.campaign import CampaignReport, run_campaign
+from stress.case import ScenarioRef, rule_text
 from stress.contenders import compare
+from stress.contestants import policy_of
 from stress.evidence import BASELINE, CHAMPION, FLEET
+from stress.expand import Campaign
 from stress.gate import Provenance, gate_digest, judge
 from stress.playback import play_back
 from stress.results import CaseResult, Contender, Manifest, Verdict
-from stress.run_case import ScenarioRef, policy_of, rule_text
 from stress.statistics import Interval
 from stress.store import TABLE, read_table
 from stress.trial import (

@@ -69,10 +69,19 @@ class CaseResult(Model):
     """Decisions taken by the static policy because the agent could not act."""
     labels: dict[str, int] = Field(default={})
     """Failed attempts by label."""
+    approvals: dict[str, int] = Field(default={})
+    """Requests for a person's approval by answer: granted, denied, timeout."""
+    clarifications: dict[str, int] = Field(default={})
+    """Questions about ambiguous answers: resolved, unresolved."""
+    kills: int = 0
+    """Uses of the kill switch."""
     fired: int = 0
     """How often the fault struck."""
     seen: int = 0
     """How often an agent noticed (a label, a late answer, a changed world)."""
+    fired_by: dict[str, int] = Field(default={})
+    """``fired`` by family, where several faults strike together."""
+    seen_by: dict[str, int] = Field(default={})
     breaker_opened: int = 0
     breaker_closed: int = 0
     """Breakers that closed again after having been open."""

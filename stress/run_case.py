@@ -1,124 +1,75 @@
-"""One episode of (scenario, policy, fault, severity, seed): the unit of every campaign.
+"""One episode of (scenario, policy, faults, seed): the unit of every campaign.
 
-A case carries everything that determines it, so that any process can run it and its content hash
-names it. The exogenous draws depend on scenario and seed alone: all policies and all faults meet
-the same demand.
+The exogenous draws depend on scenario and seed alone: all policies and all faults meet the same
+demand. World faults change the sample path, channel faults are layers on the tools' channel, actor
+faults stand around the policy. Every case is checked against all invariants; those that compare
+with the undisturbed episode find it in a small cache, since all faults of a seed share it.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
-from pathlib import Path
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from stress.catalogue import NEVER, ChannelFault, Window, WorldFault, build_fault
-from stress.invariants import violations
-from stress.results import NOMINAL, CaseResult
-from twin.env.agents import agent_specs
-from twin.env.policy import Policy, RulePolicy
-from twin.env.rules import OrderingRule
-from twin.errors import BundleError, InvariantError, UsageError
-from twin.exogenous.path import SamplePath, draw_path
+from stress.case import Case, Strike
+from stress.contestants import policy_of, rule_of, world_of
+from stress.disturbed import Counts, Disturbed
+from stress.invariants import (
+    Course,
+    Observed,
+    Witness,
+    title,
+    violations,
+    weights_digest,
+)
+from stress.results import CaseResult
+from twin.errors import InvariantError, TwinError
 from twin.kpi.service import fill_rate
-from twin.network.world import World, compile_world
-from twin.scenario.findings import did_you_mean
-from twin.scenario.model import ScenarioModel
 
 if TYPE_CHECKING:
     from agents.gateway.episode import Outcome
-    from twin.scenario.loader import Scenario
 
-Flags = NDArray[np.bool_]  # (period,)
-CASE_FORMAT = 1
-"""Raise it when the same case would give other numbers than before."""
 TEXT_LIMIT = 500
+REPLAYED = 32
+"""One case in so many, chosen by its id, is played twice to see whether its digest is the same."""
+KEPT_COURSES = 256
+
+
+class _Courses:
+    """The undisturbed courses that this process met last."""
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[str, Course] = OrderedDict()
+
+    def keep(self, case: Case, course: Course) -> None:
+        """Remember a course; the oldest is forgotten."""
+        self._known[case.id] = course
+        if len(self._known) > KEPT_COURSES:
+            self._known.popitem(last=False)
+
+    def of(self, case: Case) -> Course:
+        """The course of an undisturbed case, played when it is not known."""
+        known = self._known.get(case.id)
+        if known is None:
+            known = _play(case, ()).course
+            self.keep(case, known)
+        return known
+
+
+_COURSES = _Courses()
 
 
 @dataclass(frozen=True)
-class ScenarioRef:
-    """A resolved scenario that can travel to another process."""
+class _Played:
+    """One episode as it was played."""
 
-    name: str
-    digest: str
-    document: str = field(repr=False)
-    """The resolved model as JSON."""
-
-    @classmethod
-    def of(cls, scenario: Scenario) -> ScenarioRef:
-        """From a loaded scenario."""
-        return cls(scenario.name, scenario.digest, scenario.model.model_dump_json())
-
-
-@dataclass(frozen=True)
-class PolicyRef:
-    """Where a policy comes from; ``hash`` is that of its content, not of its place.
-
-    kind      source
-    rule      JSON of an ordering rule
-    bundle    folder of a checkpoint
-    """
-
-    name: str
-    kind: str
-    source: str = field(repr=False)
-    hash: str
-    sabotage: str = ""
-    """How a checkpoint is spoilt on purpose (``agents.checkpoint.sabotage``); empty for not."""
-
-    @classmethod
-    def of_rule(cls, name: str, world: World, rule: OrderingRule) -> PolicyRef:
-        """A static rule; its source also serves as the fallback of a case."""
-        text = rule_text(world, rule)
-        return cls(name, "rule", text, hashlib.sha256(text.encode()).hexdigest())
-
-    @classmethod
-    def of_bundle(cls, name: str, folder: Path, sabotage: str = "") -> PolicyRef:
-        """A checkpoint, as it is or spoilt on purpose."""
-        from agents.checkpoint.bundle import read_bundle_hash
-
-        return cls(name, "bundle", str(folder), read_bundle_hash(folder), sabotage)
-
-
-@dataclass(frozen=True)
-class Case:
-    """Everything that determines one episode."""
-
-    scenario: ScenarioRef
-    policy: PolicyRef
-    fallback: str = field(repr=False)
-    """JSON of the ordering rule that takes over where an agent cannot act."""
-    seed: int
-    fault: str = NOMINAL
-    severity: int = 0
-    window: Window = NEVER
-    parameters: tuple[tuple[str, float | str], ...] = ()
-    """The fault's parameters, sorted by name."""
-
-    @cached_property
-    def id(self) -> str:
-        """Content hash: the same case has the same id in every campaign."""
-        policy = self.policy
-        content = [
-            CASE_FORMAT,
-            self.scenario.digest,
-            [policy.name, policy.kind, policy.hash, policy.sabotage, self.fallback],
-            [self.fault, self.severity, self.parameters, self.window.start_d, self.window.end_d],
-            self.seed,
-        ]
-        text = json.dumps(content, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()[:32]
-
-    @property
-    def label(self) -> str:
-        """What a person calls it: ``fleet channel.latency/3#1000000``."""
-        return f"{self.policy.name} {self.fault}/{self.severity}#{self.seed}"
+    outcome: Outcome
+    disturbed: Disturbed
+    witness: Witness
+    course: Course
+    weights: tuple[str, str]
 
 
 def run_case(case: Case) -> CaseResult:
@@ -127,8 +78,11 @@ def run_case(case: Case) -> CaseResult:
         return _episode(case)
     except InvariantError as error:
         return crashed(case, f"{type(error).__name__}: {error}", (str(error)[:TEXT_LIMIT],))
-    except Exception as error:  # a crashed case is a finding, not the end of the campaign
+    except TwinError as error:
         return crashed(case, f"{type(error).__name__}: {error}")
+    except Exception as error:  # a crashed case is a finding, not the end of the campaign
+        text = f"{type(error).__name__}: {error}"
+        return crashed(case, text, (f"{title(12)}: {text}"[:TEXT_LIMIT],))
 
 
 def crashed(case: Case, text: str, broken: tuple[str, ...] = ()) -> CaseResult:
@@ -138,24 +92,66 @@ def crashed(case: Case, text: str, broken: tuple[str, ...] = ()) -> CaseResult:
 
 
 def _episode(case: Case) -> CaseResult:
+    calm = _COURSES.of(case.undisturbed) if case.strikes else None
+    played = _play(case, case.strikes)
+    if calm is None:
+        _COURSES.keep(case, played.course)
+        calm = played.course
+    observed = Observed(
+        case=case,
+        path=played.disturbed.path,
+        outcome=played.outcome,
+        course=played.course,
+        calm=calm,
+        misread=tuple(played.witness.misread),
+        weights=played.weights,
+        policy_hash=_policy_hash(played.witness),
+    )
+    broken = [*violations(observed), *_replayed(case, played)]
+    return _result(case, played.outcome, played.disturbed.counts(played.outcome), broken)
+
+
+def _play(case: Case, strikes: Sequence[Strike]) -> _Played:
     from agents.gateway.episode import run_through_tools
 
     world = world_of(case.scenario)
     policy = policy_of(case.scenario, case.policy)
-    fault = None if case.fault == NOMINAL else build_fault(case.fault, dict(case.parameters))
-    nominal = path = draw_path(world, case.seed)
-    if isinstance(fault, WorldFault):
-        path = fault.transform(world, path, case.severity, case.seed, case.window)
-    layers = (fault.layer(case.severity, case.window),) if isinstance(fault, ChannelFault) else ()
+    disturbed = Disturbed(world, policy, case.seed, strikes)
+    witness = Witness(disturbed.policy, world)
+    before = weights_digest(policy)
     outcome = run_through_tools(
-        world, path, policy, _rule(case.scenario.document, case.fallback), case.seed, layers
+        world,
+        disturbed.path,
+        witness,
+        rule_of(case.scenario, case.fallback),
+        case.seed,
+        disturbed.layers,
+        trace=True,
+        incidents=disturbed.incidents,
     )
-    fired = sum(layer.fired for layer in layers) or struck_periods(nominal, path)
-    seen = _noticed(outcome) if layers else felt_periods(nominal, path, outcome)
-    return _result(case, outcome, path, fired, seen)
+    weights = (before, weights_digest(policy))
+    return _Played(outcome, disturbed, witness, Course.of(outcome), weights)
 
 
-def _result(case: Case, outcome: Outcome, path: SamplePath, fired: int, seen: int) -> CaseResult:
+def _policy_hash(witness: Witness) -> str:
+    from agents.gateway.episode import policy_hash
+
+    return policy_hash(witness)
+
+
+def _replayed(case: Case, played: _Played) -> list[str]:
+    """What law 26 has to say about a case that is played twice."""
+    if int(case.id[:8], 16) % REPLAYED:
+        return []
+    again = _play(case, case.strikes)
+    same = again.course.digest == played.course.digest
+    same = same and again.outcome.account == played.outcome.account
+    return [] if same else [f"{title(26)}: played twice, with two outcomes"]
+
+
+def _result(
+    case: Case, outcome: Outcome, counts: dict[str, Counts], broken: Sequence[str]
+) -> CaseResult:
     ledger, account = outcome.ledger, outcome.account
     fill = fill_rate(ledger)
     operating = float(ledger.cost.mean())
@@ -173,11 +169,16 @@ def _result(case: Case, outcome: Outcome, path: SamplePath, fired: int, seen: in
         decisions=outcome.decisions,
         fallbacks=outcome.fallbacks,
         labels=dict(sorted(outcome.labels.items())),
-        fired=fired,
-        seen=seen,
+        approvals=dict(sorted(outcome.approvals.items())),
+        clarifications=dict(sorted(outcome.clarifications.items())),
+        kills=outcome.kills,
+        fired=sum(count.fired for count in counts.values()),
+        seen=sum(count.seen for count in counts.values()),
+        fired_by={family: count.fired for family, count in sorted(counts.items())},
+        seen_by={family: count.seen for family, count in sorted(counts.items())},
         breaker_opened=outcome.breaker_opened,
         breaker_closed=outcome.breaker_closed,
-        violations=(*outcome.violations, *violations(ledger, path)),
+        violations=tuple(broken),
         ledger_digest=ledger.digest,
     )
 
@@ -192,96 +193,3 @@ def _identity(case: Case) -> dict[str, Any]:
         "severity": case.severity,
         "seed": case.seed,
     }
-
-
-def _noticed(outcome: Outcome) -> int:
-    """Failed attempts and late answers: how often the tool boundary noticed something."""
-    return sum(outcome.labels.values()) + outcome.late
-
-
-def struck_periods(before: SamplePath, after: SamplePath) -> int:
-    """Periods in which a world fault changed the path."""
-    return int(
-        (_demand_changed(before, after) | (before.lane_open != after.lane_open).any(1)).sum()
-    )
-
-
-def felt_periods(before: SamplePath, after: SamplePath, outcome: Outcome) -> int:
-    """Periods in which an agent could observe a world fault.
-
-    Demand is read by the agent of its node; a closed lane is noticed when somebody ordered on it
-    and the order was not filled.
-    """
-    closed = after.lane_open < before.lane_open
-    unfilled = outcome.ledger.quantities.unfilled.sum(axis=2) > 0
-    return int((_demand_changed(before, after) | (closed & unfilled).any(axis=1)).sum())
-
-
-def _demand_changed(before: SamplePath, after: SamplePath) -> Flags:
-    changed: Flags = (before.demand != after.demand).any(axis=(1, 2))
-    return changed
-
-
-def world_of(scenario: ScenarioRef) -> World:
-    """The compiled world of a scenario, compiled once per process."""
-    return _world(scenario.document)
-
-
-@lru_cache(maxsize=8)
-def _world(document: str) -> World:
-    return compile_world(ScenarioModel.model_validate_json(document))
-
-
-def policy_of(scenario: ScenarioRef, ref: PolicyRef) -> Policy:
-    """The policy for a scenario, built once per process.
-
-    Raises UsageError for an unknown kind, and what reading a rule or a checkpoint raises.
-    """
-    return _policy(scenario.document, ref)
-
-
-def rule_text(world: World, rule: OrderingRule) -> str:
-    """An ordering rule as JSON text, always the same for the same rule."""
-    from agents.baselines import rule_to_json
-
-    return json.dumps(rule_to_json(world, rule), sort_keys=True)
-
-
-@lru_cache(maxsize=64)
-def _rule(document: str, text: str) -> OrderingRule:
-    from agents.baselines import rule_from_json
-
-    return rule_from_json(_world(document), json.loads(text))
-
-
-@lru_cache(maxsize=16)
-def _policy(document: str, ref: PolicyRef) -> Policy:
-    """The policy, built once per process; ``reset`` starts it afresh for each episode."""
-    if ref.kind not in POLICY_KINDS:
-        hint = did_you_mean(ref.kind, POLICY_KINDS)
-        raise UsageError("unknown kind of policy", ref.name, repr(ref.kind), "", hint)
-    return POLICY_KINDS[ref.kind](document, ref)
-
-
-def _rule_policy(document: str, ref: PolicyRef) -> Policy:
-    return RulePolicy(_world(document), _rule(document, ref.source), ref.name)
-
-
-def _bundle_policy(document: str, ref: PolicyRef) -> Policy:
-    from agents.checkpoint.bundle import load_policy
-    from agents.checkpoint.sabotage import sabotaged
-
-    world = _world(document)
-    fleet = load_policy(Path(ref.source), world, ref.name)
-    if fleet.digest != ref.hash:
-        found, named = fleet.digest[:12], ref.hash[:12]
-        raise BundleError("the checkpoint has changed", ref.source, found, named)
-    if not ref.sabotage:
-        return fleet
-    return sabotaged(fleet, ref.sabotage, tuple(spec.name for spec in agent_specs(world)))
-
-
-POLICY_KINDS: dict[str, Callable[[str, PolicyRef], Policy]] = {
-    "rule": _rule_policy,
-    "bundle": _bundle_policy,
-}

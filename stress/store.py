@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, get_origin
 
 from pydantic import ValidationError
 
@@ -169,7 +169,11 @@ def _table(results: Sequence[CaseResult]) -> Any:
     return pa.table(columns)
 
 
-_AS_JSON = ("labels", "violations")
+_AS_JSON = tuple(
+    name
+    for name, field in CaseResult.model_fields.items()
+    if get_origin(field.annotation) in (dict, tuple)
+)
 """Columns that hold a map or a list, written as JSON text."""
 
 

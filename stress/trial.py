@@ -13,9 +13,9 @@ from agents.checkpoint.bundle import read_bundle_hash
 from agents.checkpoint.registry import ChampionRecord, Registry
 from agents.runs import RunFolder
 from agents.stages import STATIC, tune_stage
+from stress.case import PolicyRef
 from stress.evidence import BASELINE, CHAMPION, FLEET
 from stress.gate import GateModel, load_gate
-from stress.run_case import PolicyRef
 from stress.spec import StressSuite
 from twin.env.rules import OrderingRule
 from twin.errors import UsageError

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from stress.catalogue import FAMILIES, ChannelFault, Window, WorldFault, build_fault
-from stress.catalogue.base import Draw
 from stress.catalogue.conformance import check_fault
+from stress.catalogue.luck import Draw
 from stress.catalogue.mutations import MUTATIONS, mutated
-from stress.spec import FaultPlan, StressSuite, WindowSpec, moment_d
+from stress.spec import FaultPlan, StressSuite
+from stress.windows import WindowSpec, moment_d
 from twin.engine.event import EventEngine
 from twin.env.agents import agent_specs
 from twin.errors import ScenarioError, ToolBoundaryError, UsageError
@@ -46,13 +48,14 @@ def world() -> World:
                     },
                 },
                 "lanes": {
-                    "plant -> dc": {"lead_time": "2 d"},
+                    "plant -> dc": {"lead_time": "2 d", "price": 1.0},
                     "dc -> shop": {"lead_time": "1 d", "fleet": "vans"},
                 },
                 "fleets": {
                     "vans": {"depot": "dc", "vehicles": 3, "capacity": 6, "round_trip": "1 d"}
                 },
                 "agents": {"replenish": ["dc", "shop"], "dispatch": ["vans"]},
+                "tools": {"high_risk": [{"order_above": 8}]},
             }
         ).model
     )
@@ -128,17 +131,17 @@ def test_a_suite_names_at_least_the_mutations_of_the_vocabulary() -> None:
     assert len(MUTATIONS) >= 25
 
 
-def test_an_outage_closes_only_lanes_of_its_target_for_its_time(world: World) -> None:
+def test_an_outage_closes_only_its_target_for_its_time(world: World) -> None:
     fault = build_fault("world.outage")
     assert isinstance(fault, WorldFault)
     for severity, days in enumerate((0, 0.25, 1, 3, 7, 7)):
         path = fault.transform(world, draw_path(world, 1), severity, 1, WINDOW)
-        closed = 1.0 - path.lane_open
+        closed = 1.0 - path.node_open
         assert closed[:, 0].sum() == pytest.approx(days)  # 21 d are cut to the window of 7 d
-        assert closed[:, 1].sum() == 0.0
+        assert closed[:, 1:].sum() == 0.0
 
 
-def test_nothing_leaves_on_a_closed_lane(world: World) -> None:
+def test_nothing_leaves_a_closed_node(world: World) -> None:
     from twin.env.rules import default_rule
     from twin.simulation import run_rule
 
@@ -146,7 +149,7 @@ def test_nothing_leaves_on_a_closed_lane(world: World) -> None:
     assert isinstance(fault, WorldFault)
     path = fault.transform(world, draw_path(world, 1), 4, 1, WINDOW)
     shipped = run_rule(world, path, default_rule(world)).shipped[:, 0, 0]
-    assert (shipped[path.lane_open[:, 0] == 0.0] == 0.0).all()
+    assert (shipped[path.node_open[:, 0] == 0.0] == 0.0).all()
     assert shipped.sum() > 0
 
 
@@ -224,8 +227,18 @@ def test_a_wrong_suite_file_names_its_lines(tmp_path) -> None:
         load_document(file, StressSuite)
 
 
-@pytest.mark.parametrize("name", ["smoke", "standard"])
+SUITES = sorted(path.stem for path in Path("scenarios/stress").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("name", SUITES)
 def test_the_suites_that_come_with_the_project_load(name: str) -> None:
+    suite, _ = load_document(f"scenarios/stress/{name}.yaml", StressSuite)
+    assert suite.name == name
+    assert suite.faults or suite.compounds
+
+
+@pytest.mark.parametrize("name", ["smoke", "full", "soak"])
+def test_the_wide_suites_hold_every_family(name: str) -> None:
     suite, _ = load_document(f"scenarios/stress/{name}.yaml", StressSuite)
     assert set(suite.faults) == set(FAMILIES)
 
@@ -250,5 +263,5 @@ def test_faults_draw_from_streams_of_their_own(world: World) -> None:
 
 
 def same_path(one: SamplePath, other: SamplePath) -> bool:
-    fields = ("demand", "lead_time", "trip_time", "lane_open")
+    fields = ("demand", "lead_time", "trip_time", "lane_open", "node_open")
     return all(np.array_equal(getattr(one, f), getattr(other, f)) for f in fields)

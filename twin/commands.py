@@ -8,6 +8,7 @@ import os
 import platform
 import shutil
 import sys
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -61,13 +62,13 @@ def new(file: Path, force: bool) -> None:
 @overrides_option
 @json_option
 def check(files: tuple[Path, ...], overrides: tuple[str, ...], as_json: bool) -> int:
-    """Check scenario FILES; every problem is shown with file, line and column."""
-    from twin.scenario import load, read_sources, render
+    """Check FILES of any kind; every problem is shown with file, line and column."""
+    from twin.scenario import read_sources, render
 
     results: list[dict[str, Any]] = []
     for file in files:
         try:
-            scenario = load(file, overrides)
+            digest, size = _checked(file, overrides)
         except ScenarioError as error:
             problems = [
                 {**{name: getattr(p, name) for name in p.__dataclass_fields__}}
@@ -77,12 +78,29 @@ def check(files: tuple[Path, ...], overrides: tuple[str, ...], as_json: bool) ->
             if not as_json:
                 click.echo(render(error.problems, read_sources(error.problems)), err=True)
         else:
-            results.append({"file": str(file), "ok": True, "digest": scenario.digest})
+            results.append({"file": str(file), "ok": True, "digest": digest})
             if not as_json:
-                click.echo(f"{file}: ok ({_size(scenario)}; digest {scenario.digest[:12]})")
+                click.echo(f"{file}: ok ({size}; digest {digest[:12]})")
     if as_json:
         print_json(results)
     return 0 if all(result["ok"] for result in results) else ScenarioError.exit_code
+
+
+def _checked(file: Path, overrides: tuple[str, ...]) -> tuple[str, str]:
+    """Digest of a sound file, and what it holds, in a few words."""
+    from twin.scenario import load, load_document
+    from twin.scenario.kind import kind_of
+
+    kind = kind_of(file)
+    if kind == "scenario":
+        scenario = load(file, overrides)
+        return scenario.digest, _size(scenario)
+    from twin.scenario.schema import KINDS, model_of
+
+    if kind not in KINDS:
+        load(file, overrides)
+    model, _ = load_document(file, model_of(kind), overrides)
+    return sha256(model.model_dump_json().encode()).hexdigest(), kind
 
 
 def _size(scenario: Scenario) -> str:

@@ -3,6 +3,8 @@
     place     acts on                             by
     channel   messages between agents and tools   a layer of ``twin.tools.channel``
     world     the sample path of a run            a function from SamplePath to SamplePath
+    actor     who decides                         a policy around the policy
+    people    who approves and clarifies          an incident of the gateway
 
 Severity counts from 0 to 5: off, trace, mild, moderate, severe, extreme. At severity 0 a fault does
 exactly nothing.
@@ -10,26 +12,31 @@ exactly nothing.
 
 from __future__ import annotations
 
-import hashlib
 from abc import abstractmethod
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
 from twin.exogenous.path import SamplePath
-from twin.exogenous.streams import stream
 from twin.network.world import World
 from twin.scenario.quantities import Model
-from twin.tools.channel import Layer, Transit
 
-T = TypeVar("T")
+if TYPE_CHECKING:
+    from agents.gateway.incident import Incident
+    from stress.catalogue.actors import FaultyPolicy
+    from stress.catalogue.layers import FaultLayer
+    from twin.env.policy import Policy
+
 LEVELS = 6
 Severity = Annotated[int, Field(ge=0, lt=LEVELS)]
 ROUNDING = 1e-9
+TOXICITY = (0.0, 0.01, 0.03, 0.10, 0.20, 0.40)
+"""Share of the messages that a toxic applies to, by severity (toxiproxy's term)."""
+SHARE_OF_TIME = (0.0, 0.05, 0.10, 0.20, 0.35, 0.50)
+"""Share of the window in which a network or a part of the world is down, by severity."""
 
 
 @dataclass(frozen=True)
@@ -60,8 +67,14 @@ class Fault(Model):
     ladder: ClassVar[tuple[float, ...]]
     unit: ClassVar[str]
     """What the numbers of the ladder are."""
+    silent: ClassVar[bool] = False
+    """What it does looks sound, so that no check at the boundary can notice it."""
 
-    def value(self, severity: int) -> float:
+    def lacks(self, world: World) -> str:
+        """What a scenario would need for the fault to mean anything; empty where it has it."""
+        return ""
+
+    def at(self, severity: int) -> float:
         """The ladder's number of a severity."""
         return self.ladder[severity]
 
@@ -84,56 +97,19 @@ class WorldFault(Fault):
         """The path of the same run with the fault in it; the given path stays as it is."""
 
 
-class Draw:
-    """Random numbers that belong to one message: a keyed hash of what the message is.
+class ActorFault(Fault):
+    """A fault of those who decide."""
 
-    A fault's luck with one message does not depend on how many others were sent before it, so two
-    policies meet the same faults as long as they make the same calls.
-    """
+    silent: ClassVar[bool] = True
 
-    def __init__(self, key: bytes, thing: str) -> None:
-        self._key = key
-        self._thing = thing
-        self._count = 0
-
-    def uniform(self) -> float:
-        """The next number, in [0, 1)."""
-        text = f"{self._thing}/{self._count}".encode()
-        self._count += 1
-        digest = hashlib.blake2b(text, key=self._key, digest_size=8).digest()
-        return (int.from_bytes(digest, "little") >> 11) * 2.0**-53
-
-    def below(self, count: int) -> int:
-        """A whole number in [0, count)."""
-        return int(self.uniform() * count)
-
-    def choice(self, options: Sequence[T]) -> T:
-        """One of the options, all equally likely."""
-        return options[self.below(len(options))]
+    @abstractmethod
+    def wrap(self, policy: Policy, world: World, severity: int, window: Window) -> FaultyPolicy:
+        """The policy of one episode with the fault around it; the given one stays as it is."""
 
 
-class FaultLayer(Layer):
-    """A channel layer that strikes inside a window, with luck from the fault's own stream."""
+class PeopleFault(Fault):
+    """A fault of the people whom agents ask."""
 
-    def __init__(self, fault: ChannelFault, severity: int, window: Window) -> None:
-        super().__init__()
-        self.name = fault.family
-        self.severity = severity
-        self.value = fault.value(severity)
-        self.window = window
-        self.fired = 0
-        self._key = b""
-
-    def start(self, seed: int, world: World) -> None:
-        """Begin an episode: key the luck by the seed and the fault's name."""
-        self.fired = 0
-        self._key = stream(seed, f"fault/{self.name}").bytes(32)
-
-    def strikes_at(self, now_d: float) -> bool:
-        """Whether the fault is active at a moment."""
-        return self.severity > 0 and self.window.covers(now_d)
-
-    def draw(self, transit: Transit) -> Draw:
-        """The luck of one message."""
-        thing = f"{transit.direction}/{transit.agent}/{transit.call}/{transit.attempt}"
-        return Draw(self._key, thing)
+    @abstractmethod
+    def incident(self, severity: int, window: Window) -> Incident:
+        """What befalls the people of one episode."""

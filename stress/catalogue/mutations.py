@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from stress.catalogue.base import Draw
+from stress.catalogue.luck import Draw
 
 Document = dict[str, Any]
 Path = tuple[str | int, ...]

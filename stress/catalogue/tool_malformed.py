@@ -6,8 +6,10 @@ from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator
 
-from stress.catalogue.base import ChannelFault, FaultLayer, Window
+from stress.catalogue.base import TOXICITY, ChannelFault, Window
+from stress.catalogue.layers import FaultLayer
 from stress.catalogue.mutations import MUTATIONS, Mutation, mutated
+from stress.catalogue.targets import Targets
 from twin.scenario.findings import did_you_mean, shown
 from twin.tools.channel import Transit
 
@@ -19,11 +21,11 @@ def _known_mutation(name: str) -> str:
     return name
 
 
-class MalformedAnswers(ChannelFault):
+class MalformedAnswers(Targets, ChannelFault):
     """Break a share of the answers, each by a mutation of its own."""
 
     family: ClassVar[str] = "tool.malformed"
-    ladder: ClassVar[tuple[float, ...]] = (0.0, 0.01, 0.03, 0.10, 0.20, 0.40)
+    ladder: ClassVar[tuple[float, ...]] = TOXICITY
     unit: ClassVar[str] = "share of the answers"
     mutation: Annotated[str, AfterValidator(_known_mutation)] = ""
     """Only this mutation; by default each is as likely as the others."""
@@ -41,10 +43,5 @@ class _MalformedLayer(FaultLayer):
             self.choices = [MUTATIONS[fault.mutation]]
 
     def answer(self, transit: Transit, body: bytes) -> bytes | None:
-        if not self.strikes_at(transit.sent_at):
-            return body
-        draw = self.draw(transit)
-        if draw.uniform() >= self.value:
-            return body
-        self.fired += 1
-        return mutated(body, draw.choice(self.choices), draw)
+        draw = self.hit(transit, self.value)
+        return body if draw is None else mutated(body, draw.choice(self.choices), draw)

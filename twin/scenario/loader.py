@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 from pydantic import ValidationError
 
@@ -15,7 +15,7 @@ from twin.scenario.checks import check
 from twin.scenario.compose import Composer
 from twin.scenario.explain import MAX_ERRORS, validation_findings
 from twin.scenario.files import FileHash
-from twin.scenario.findings import Path
+from twin.scenario.findings import Finding, Path
 from twin.scenario.lanes import normal_lane
 from twin.scenario.model import ScenarioModel
 from twin.scenario.nodes import MEMORY, Mark, Node, entry_at, from_data, place, to_data
@@ -82,6 +82,8 @@ def load_document(
     reading = _Reading(source, os.path.dirname(source), Composer(most_entries(model)))
     root = reading.read(overrides, model)
     valid = reading.validate(root, model)
+    if isinstance(valid, Checked):
+        reading.problems.extend(place(root, finding) for finding in valid.findings())
     reading.stop_at_problems()
     assert valid is not None
     return valid, reading.composer.reader.files
@@ -90,6 +92,14 @@ def load_document(
 def dump_yaml(scenario: Scenario) -> str:
     """The resolved scenario as YAML; loading it gives the same digest."""
     return dump.to_yaml(scenario.model)
+
+
+@runtime_checkable
+class Checked(Protocol):
+    """A kind of file that knows more about itself than its fields can say."""
+
+    def findings(self) -> Iterable[Finding]:
+        """What is wrong with a file whose fields are all right."""
 
 
 @dataclass

@@ -30,6 +30,7 @@ from twin.scenario.fields import (
     unit_words,
 )
 from twin.scenario.findings import did_you_mean
+from twin.scenario.quantities import Model
 from twin.scenario.shape import (
     Leaf,
     ListShape,
@@ -49,7 +50,7 @@ KINDS = {
     "training": "agents.learn.config:TrainConfig",
 }
 """Models by kind of file; named, not imported, because they live in rooms above this one."""
-KNOWN_NAMES = {"FaultPlan": "stress.catalogue:FAMILIES"}
+KNOWN_NAMES = dict.fromkeys(("FaultPlan", "Member"), "stress.catalogue:FAMILIES")
 """Where the keys of a map of such models are listed, with what each stands for."""
 DRAFT = "http://json-schema.org/draft-07/schema#"
 NUMBER = r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?"
@@ -76,11 +77,11 @@ _LENGTHS = {
 Fragment = dict[str, Any]
 
 
-def model_of(kind: str) -> type[BaseModel]:
+def model_of(kind: str) -> type[Model]:
     """The model of one kind of file; raises UsageError for a kind there is not."""
     if kind not in KINDS:
         raise UsageError("no such kind of file", "", repr(kind), "", f"{did_you_mean(kind, KINDS)}")
-    model: type[BaseModel] = _load(KINDS[kind])
+    model: type[Model] = _load(KINDS[kind])
     return model
 
 
@@ -186,14 +187,20 @@ class _Writer:
         inner = _or_null(self._value(value)) if self.part else self._value(value)
         known = KNOWN_NAMES.get(value.model.__name__) if isinstance(value, ModelShape) else None
         if known is not None:
-            own = {
-                name: {"description": plain_words(thing.__doc__ or ""), "allOf": [inner]}
-                for name, thing in _load(known).items()
-            }
+            own = {name: self._named(thing, inner) for name, thing in _load(known).items()}
             return {"properties": own, "additionalProperties": False}
         names = {k: v for k, v in _leaf(key).items() if k != "type"}
         checked = {"propertyNames": names} if names else {}
         return {"additionalProperties": inner, **checked}
+
+    def _named(self, thing: type[BaseModel], inner: Fragment) -> Fragment:
+        """An entry of a map of known names: what it stands for, and its own parameters."""
+        own = {"parameters": _reference(self.model(thing))}
+        return {
+            "description": plain_words(thing.__doc__ or ""),
+            "allOf": [inner],
+            "properties": own,
+        }
 
 
 def _hints(name: str, info: FieldInfo, shape: Shape) -> Fragment:

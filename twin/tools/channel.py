@@ -69,6 +69,10 @@ class Layer:
         """Bandwidth at a moment; nothing passes at zero, and messages are lost."""
         return bytes_s
 
+    def request(self, transit: Transit, body: bytes) -> bytes | None:
+        """A request as the server gets it, or None to drop it at its door."""
+        return body
+
     def answer(self, transit: Transit, body: bytes) -> bytes | None:
         """The answer as it will arrive, or None to drop it."""
         return body
@@ -140,8 +144,14 @@ class Channel:
 
     def _at_server(self, message: _Message) -> None:
         self.in_flight -= 1
-        request, asked, deliver = message
+        request, sent, deliver = message
         now = self._clock.now
+        asked: bytes | None = sent
+        for layer in self._layers:
+            asked = None if asked is None else layer.request(request, asked)
+        if asked is None:
+            self.lost += 1
+            return
         body = self._serve(now, asked)
         transit = _answering(request, len(body), now)
         answer: bytes | None = body

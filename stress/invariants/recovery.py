@@ -1,0 +1,56 @@
+"""Invariant 28: after the last fault is healed, everything comes back within the stated time.
+
+    safety phase      faults strike: laws 1 to 27 hold
+    heal              the last window is over
+    liveness phase    from ``within`` after that to the end: this law
+
+Measured against the same policy on the same seed without the faults, so that a bad week that has
+nothing to do with them does not count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from stress.invariants.observed import Observed
+
+ROUNDING = 1e-9
+
+
+def everything_comes_back(run: Observed) -> Iterator[str]:
+    """28: service and backlog are back in their band, agents act again, breakers let them."""
+    yield from run.said(28)
+    judged = judged_periods(run)
+    if not len(judged):
+        return
+    assert run.case.recovery is not None
+    # What one period brings may fall on either side of an epoch: a short phase says less.
+    band = max(run.case.recovery.band, 1.0 / len(judged))
+    served, usual = run.course.served[judged].sum(), run.calm.served[judged].sum()
+    if served < (1 - band) * usual - ROUNDING:
+        yield f"service at {served / usual:.1%} of the undisturbed run after it was healed"
+    owed, before = run.course.backlog[judged].mean(), run.calm.backlog[judged].mean()
+    if owed > before + band * _level(run):
+        yield f"backlog of {owed:.6g} units after it was healed, {before:.6g} undisturbed"
+    stuck = int(run.course.fallbacks[judged].sum() - run.calm.fallbacks[judged].sum())
+    if stuck > 0:
+        yield f"{stuck} decisions were still taken by the static policy after it was healed"
+
+
+def judged_periods(run: Observed) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
+    """The periods of the liveness phase; none where nothing struck, or nothing is asked."""
+    strikes = [strike for strike in run.case.strikes if strike.severity > 0]
+    world = run.ledger.world
+    if not strikes or run.case.recovery is None:
+        return np.arange(0)
+    healed = max(strike.window.end_d for strike in strikes)
+    first = int(np.ceil((healed + run.case.recovery.within_d) / world.period_d - ROUNDING))
+    return np.arange(min(first, world.periods), world.periods)
+
+
+def _level(run: Observed) -> float:
+    """What the undisturbed network usually has on its books and in demand, per period."""
+    usual = run.calm.backlog.mean() + run.ledger.quantities.ordered.sum(axis=(1, 2)).mean()
+    return float(usual)
