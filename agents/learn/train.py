@@ -44,10 +44,10 @@ def train(
     actors seen are kept.
 
     Writes metrics.jsonl, audits.jsonl, checkpoints/ and bundle/ into ``folder``. On Ctrl-C it
-    writes a checkpoint of the last whole update and lets the interrupt pass. Past a limit of ``config.guard`` the run
-    is rolled back; every event is in metrics.jsonl. Raises TrainingError when the checkpoint to
-    resume from is damaged or of another configuration, and DivergenceError, without a guard, when
-    a number is not finite.
+    writes a checkpoint of the last whole update and lets the interrupt pass. Past a limit of
+    ``config.guard`` the run is rolled back; every event is in metrics.jsonl. Raises TrainingError
+    when the checkpoint to resume from is damaged or of another configuration, and DivergenceError,
+    without a guard, when a number is not finite.
     """
     with _threads(config.threads):
         origin = read_parent(parent, world) if parent is not None else None
