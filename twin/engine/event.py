@@ -61,7 +61,8 @@ class EventEngine:
         self._order_arrivals = _first_orders(world)
         self._due: Ints = world.due_periods(path.lead_time)  # (period, lane)
         self._levels = _shipping_levels(world, self._due)
-        self._convoys: dict[bytes, list[tuple[float, Ints | slice]]] = {}
+        self._convoys: dict[bytes, list[tuple[float, Ints | slice, list[int]]]] = {}
+        self._on_the_road: dict[float, list[Convoy]] = {}  # by time of arrival
         self._forecasts = forecasts(world, path.demand, path.seed)
         self._docked = False
         self._at_order = False
@@ -266,33 +267,49 @@ class EventEngine:
         return self.world.outbound.total(self._rules.claims(units))
 
     def _send(self, units: Floats, ages: Floats | None) -> None:
-        """Put shipments on the road: one event per arrival time."""
-        t, period = self.t, self.world.period_d
+        """Put shipments on the road: lanes with the same lead time travel together."""
         self.transit = self.transit + units
-        for arrival_after, lanes in self._convoys_of(t):
-            if not units[lanes].any() and (ages is None or not ages[lanes].any()):
+        freight = units if ages is None else np.concatenate([units, ages.any(axis=2)], axis=1)
+        moves: list[bool] = np.logical_or.reduce(freight, axis=1).tolist()
+        for arrival_after, lanes, members in self._convoys_of(self.t):
+            if not any(moves[lane] for lane in members):
                 continue
-            aboard = None if ages is None else self._good_ages(ages, t)[lanes]
-            convoy = Convoy(lanes, units[lanes], aboard, t)
+            aboard = None if ages is None else self._good_ages(ages, self.t)[lanes]
+            convoy = Convoy(lanes, units[lanes], aboard, self.t)
             if arrival_after > 0.0:
-                at = snapped(t * period + arrival_after, period)
-                self.clock.at(at, ARRIVAL, self._arrive, convoy)
+                self._travel(convoy, arrival_after)
             else:
                 self._arrive(convoy)
                 if self.world.convention.receives_before_shipping:
                     self._receive()
 
+    def _travel(self, convoy: Convoy, days: float) -> None:
+        """Arrive in ``days``: one event for all that arrive at one time, in the order they left."""
+        period = self.world.period_d
+        at = snapped(self.t * period + days, period)
+        if at not in self._on_the_road:
+            self._on_the_road[at] = []
+            self.clock.at(at, ARRIVAL, self._arrive_together, at)
+        self._on_the_road[at].append(convoy)
+
+    def _arrive_together(self, at: float) -> None:
+        for convoy in self._on_the_road.pop(at):
+            self._arrive(convoy)
+
     def _good_ages(self, ages: Floats, t: int) -> Floats:
         """Ages of what is not scrapped on the way."""
         return ages * self.path.good[t][:, None, None] if self._rules.lossy else ages
 
-    def _convoys_of(self, t: int) -> list[tuple[float, Ints | slice]]:
+    def _convoys_of(self, t: int) -> list[tuple[float, Ints | slice, list[int]]]:
         """Lanes grouped by the lead time of the shipments that leave in period ``t``."""
         row = self.path.lead_time[t]
         key = row.tobytes()
         if key not in self._convoys:
             row = np.where(self._due[t] == 0, 0.0, row)
-            self._convoys[key] = [(float(v), _selector(row == v)) for v in np.unique(row)]
+            self._convoys[key] = [
+                (float(v), _selector(row == v), np.flatnonzero(row == v).tolist())
+                for v in np.unique(row)
+            ]
         return self._convoys[key]
 
     def _arrive(self, convoy: Convoy) -> None:
