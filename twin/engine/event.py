@@ -43,7 +43,8 @@ class EventEngine:
         self.path = path
         self.clock = clock or Clock()
         self.t = -1
-        self.quantities = Quantities.empty(world)
+        self._rules = Rules.of(world, path)
+        self.quantities = Quantities.empty(world, self._rules.never)
         self.on_hand: Floats = world.initial_stock.copy()  # (node, product)
         self.backlog = np.zeros((nodes, products))  # customers'
         self.pending = np.zeros((nodes, products))  # customers' demand known, not yet served
@@ -52,7 +53,6 @@ class EventEngine:
         self.transit: Floats = world.initial_transit.sum(axis=0)  # shipped, not received
         self.dock = np.zeros((lanes, products))  # arrived, not received
         self.vehicles = VehiclePools(world, path, self.clock)
-        self._rules = Rules.of(world, path)
         self._desk = OrderDesk(world)
         self._allocator = Allocator(world)
         self._counter = Counter(world)
@@ -354,7 +354,8 @@ class EventEngine:
         self.backlog = np.where(self.world.lost[:, None], 0.0, served.unmet)
         self.quantities.sold[t] = served.sold
         self.quantities.unmet[t] = served.unmet
-        self.quantities.substituted[t] = served.substituted
+        if served.substituted is not None:
+            self.quantities.substituted[t] = served.substituted
 
     def _account(self) -> None:
         rows, t = self.quantities, self.t

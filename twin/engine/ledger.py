@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection
 from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any
@@ -45,10 +46,15 @@ class Quantities:
     ending: Floats  # (period, node, product) on hand at the end of the run, zero before
 
     @classmethod
-    def empty(cls, world: World) -> Quantities:
-        """All zeros, for one run of the event engine."""
+    def empty(cls, world: World, never: Collection[str] = ()) -> Quantities:
+        """All zeros, for one run; what ``never`` occurs is read-only and takes no memory."""
+        shapes = {f.name: (world.periods, *shape_of(world, f.name)) for f in fields(cls)}
+        nothing = np.zeros(1)
         return cls(
-            **{f.name: np.zeros((world.periods, *shape_of(world, f.name))) for f in fields(cls)}
+            **{
+                name: np.broadcast_to(nothing, shape) if name in never else np.zeros(shape)
+                for name, shape in shapes.items()
+            }
         )
 
     def replication(self, index: int) -> Quantities:

@@ -44,6 +44,20 @@ class Rules:
     drops: Flags  # (lane,) what the source cannot ship is dropped
     carrier: Flags  # (lane,) a common carrier takes what finds no vehicle
 
+    @property
+    def never(self) -> frozenset[str]:
+        """Recorded quantities that stay zero, because nothing in this run causes them."""
+        swaps = any(product.substitutes for product in self.world.model.products.values())
+        causes = {
+            "scrapped": self.lossy,
+            "wasted": self.perishable or self.receives_in_part,
+            "substituted": swaps,
+            "setups": self.producing,
+            "surcharge": self.priced,
+            "carrier": bool(self.carrier.any()),
+        }
+        return frozenset(name for name, caused in causes.items() if not caused)
+
     @classmethod
     def of(cls, world: World, path: SamplePath) -> Rules:
         """Work out the constants of a world on a path."""

@@ -18,7 +18,7 @@ class Served:
 
     sold: Floats
     unmet: Floats
-    substituted: Floats  # demand that came from other products, or went to them
+    substituted: Floats | None  # demand that came from other products, or went to them
 
 
 class Counter:
@@ -31,6 +31,8 @@ class Counter:
         """Serve what is wanted; ``works`` (node, 1) is the share of it that a node can handle."""
         sold = np.minimum(want * works, stock)
         unmet = want - sold
+        if not self._swaps:
+            return Served(sold, unmet, None)
         moved = np.zeros_like(want)
         for wanted, instead, share in self._swaps:
             # Customers of a closed node go home, they do not take something else.
