@@ -41,6 +41,8 @@ class Allocator:
 
     def settle(self, gone: Floats) -> None:
         """Take what was shipped or dropped (lane, product) off the queue, the oldest first."""
+        if not self._queue:
+            return
         left = gone.copy()
         for row in self._queue:
             part = np.minimum(row, left)

@@ -201,7 +201,7 @@ class EventEngine:
             self._ship_lanes(lanes)
         # What waits to be produced is nobody's unfilled order, and costs no penalty.
         self.quantities.unfilled[self.t] = self.book * ~self.world.produces[:, None]
-        if self._rules.drops.any():
+        if self._rules.some_drop:
             dropped = np.where(self._rules.drops[:, None], self.book, 0.0)
             self._allocator.settle(dropped)
             self.book = self.book - dropped

@@ -49,17 +49,18 @@ class Quantities:
     def empty(cls, world: World, never: Collection[str] = ()) -> Quantities:
         """All zeros, for one run; what ``never`` occurs is read-only and takes no memory."""
         shapes = {f.name: (world.periods, *shape_of(world, f.name)) for f in fields(cls)}
-        nothing = np.zeros(1)
         return cls(
-            **{
-                name: np.broadcast_to(nothing, shape) if name in never else np.zeros(shape)
-                for name, shape in shapes.items()
-            }
+            **{n: _nothing(s) if n in never else np.zeros(s) for n, s in shapes.items()},
         )
 
     def replication(self, index: int) -> Quantities:
         """One replication of a batch."""
         return Quantities(**{f.name: getattr(self, f.name)[..., index] for f in fields(self)})
+
+
+def _nothing(shape: tuple[int, ...]) -> Floats:
+    """Zeros that share one number, which cannot be written."""
+    return np.ndarray(shape, np.float64, bytes(8), strides=(0,) * len(shape))
 
 
 OF_NODES = frozenset({"on_hand", "demand", "sold", "unmet", "wasted", "substituted", "ending"})

@@ -41,7 +41,9 @@ class Rules:
     producing: bool
     perishable: bool
     plain: bool  # one unit shipped is one unit of stock
+    sets_up: bool  # some capacity is lost to set-ups
     drops: Flags  # (lane,) what the source cannot ship is dropped
+    some_drop: bool
     carrier: Flags  # (lane,) a common carrier takes what finds no vehicle
 
     @property
@@ -89,7 +91,9 @@ class Rules:
             producing=bool(world.produces.any()),
             perishable=bool(world.shelf_life.any()),
             plain=not world.recipes.bills and bool((world.recipes.plain == 1).all()),
+            sets_up=bool(world.setup_units.any()),
             drops=world.drops[world.source],
+            some_drop=bool(world.drops[world.source].any()),
             carrier=np.array([x.common_carrier is not None for x in world.transport], dtype=bool),
         )
 
@@ -104,7 +108,7 @@ class Rules:
         world = self.world
         share = self.gate[t]
         if world.lane_limit.binds:
-            lost = world.setup_units * (want > DUST).sum(axis=1)
+            lost = world.setup_units * (want > DUST).sum(axis=1) if self.sets_up else 0.0
             share = share * world.lane_limit.share(want, lost)
         scaled: Floats = want * share[:, None]
         return scaled
@@ -124,10 +128,10 @@ class Rules:
         world = self.world
         made = granted.sum(axis=1)
         made = made if self.independent else world.outbound.total(made)[world.source]
-        capacity = (
-            world.make_capacity[world.source]
-            * np.where(self.path.node_open[t] > 0, self.path.node_open[t], 1.0)[world.source]
-        )
+        capacity = world.make_capacity[world.source]
+        if self.closes:
+            works = self.path.node_open[t]
+            capacity = capacity * np.where(works > 0, works, 1.0)[world.source]
         scaled: Floats = granted * np.minimum(capacity / np.maximum(made, TINY), 1.0)[:, None]
         return scaled
 
