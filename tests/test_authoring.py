@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+import twin
 from twin.cli import run
+from twin.commands import TEMPLATES
 from twin.errors import ScenarioError, UsageError
 from twin.network.layout import layered
 from twin.network.svg import network_svg
@@ -268,3 +270,13 @@ def test_a_wrong_path_in_a_sweep_is_a_problem(tmp_path, capsys):
     assert run(["sweep", str(tmp_path / "s.yaml"), "--out", str(tmp_path / "all")]) == 3
     assert "did you mean 'stock'" in capsys.readouterr().err
     assert not (tmp_path / "all").exists()
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_every_template_is_a_scenario_that_runs(template, tmp_path):
+    file = tmp_path / "my network.yaml"
+    assert run(["new", str(file), "--template", template]) == 0
+    scenario = load(file)
+    assert scenario.name == "my network"
+    ledger = twin.simulate(scenario, seed=1)
+    assert 0.5 < ledger.sold.sum() / ledger.demand.sum() <= 1.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
+import json
 import os
 import platform
 import shutil
@@ -21,39 +22,33 @@ if TYPE_CHECKING:
     from twin.network.world import World
     from twin.scenario.loader import Scenario
 
-TEMPLATE = """\
-# A scenario: one warehouse feeds one store. Check it with `twin check {file}`.
-kind: scenario
-name: {name}
-currency: EUR
-horizon: 90 d
-nodes:
-  supplier:  {{kind: supplier}}
-  warehouse: {{kind: warehouse, stock: 120, holding: 0.1}}
-  store:     {{kind: store, stock: 40, holding: 0.3, unmet: lost, penalty: 6,
-              demand: {{model: poisson, mean: 12, weekly: [0.8, 0.8, 0.9, 1, 1.2, 1.4, 0.9]}}}}
-lanes:
-  supplier -> warehouse: {{lead_time: 4 d}}
-  warehouse -> store:    {{lead_time: 1 d, fleet: vans}}
-fleets:
-  vans: {{depot: warehouse, vehicles: 2, capacity: 20, round_trip: 1 d, cost_per_trip: 5}}
-agents:
-  replenish: [warehouse, store]
-  dispatch: [vans]
-"""
+UNIT_OF = {"units": "units", "weight": "kg", "volume": "m3"}
+TEMPLATES = ("fleet", "store", "factory", "perishable", "disruption")
+"""Files in ``twin/scenario/templates``."""
 
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path))
+@click.option(
+    "--template",
+    type=click.Choice(TEMPLATES),
+    default=TEMPLATES[0],
+    show_default=True,
+    help="What it is about.",
+)
 @click.option("--force", is_flag=True, help="Overwrite an existing file.")
-def new(file: Path, force: bool) -> None:
+def new(file: Path, template: str, force: bool) -> None:
     """Write a small scenario to FILE to start from."""
     file = file if file.suffix else file.with_suffix(".yaml")
     if file.exists() and not force:
         raise UsageError("the file exists", str(file), fix="Use --force to overwrite it.")
     if not file.parent.is_dir():
         raise UsageError("no such folder", str(file.parent))
-    file.write_text(TEMPLATE.format(name=file.stem, file=file), encoding="utf-8")
+    source = Path(__file__).parent / "scenario" / "templates" / f"{template}.yaml"
+    text = source.read_text(encoding="utf-8").replace(
+        "name: NAME", f"name: {json.dumps(file.stem)}"
+    )
+    file.write_text(f"# Check it with `twin check {file}`.\n{text}", encoding="utf-8")
     click.echo(f"wrote {file}; next: twin check {file}")
 
 
@@ -162,7 +157,9 @@ def _describe(scenario: Scenario, world: World) -> None:
     console.print(table)
     for fleet in world.fleets:
         lanes = ", ".join(world.lanes[j] for j in fleet.lanes)
-        console.print(f"fleet {fleet.name}: {fleet.vehicles} x {fleet.capacity:g} units on {lanes}")
+        limits = fleet.spec.capacity.model_dump(exclude_none=True)
+        size = ", ".join(f"{value:g} {UNIT_OF[name]}" for name, value in limits.items())
+        console.print(f"fleet {fleet.name}: {fleet.vehicles} x {size} on {lanes}")
 
 
 REQUIRED = ("simpy", "numpy", "networkx", "pettingzoo", "pydantic", "PyYAML", "click", "pyarrow")
