@@ -364,6 +364,11 @@ def test_a_scenario_that_would_not_be_valid_is_not_written(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_written_scenario_is_the_one_that_is_read_from_its_file(tmp_path: Path) -> None:
+    written = into(tmp_path, draft_of("demand", "demand_long.csv", stem="made", gaps="zero"))
+    assert written.scenario == load(tmp_path / "made.yaml")
+
+
 def test_every_format_is_a_choice_of_the_command_and_is_explained() -> None:
     assert list(FORMATS) == list(FORMAT_NAMES)
     rooms = (ROOT / "twin" / "importers" / "README.md").read_text(encoding="utf-8")
