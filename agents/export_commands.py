@@ -49,6 +49,7 @@ def export(
 
     geojson holds the scenario itself; the others what one seed gave under a policy.
     """
+    from twin.progress import stage, stages
     from twin.scenario import load
 
     run = source.is_dir()
@@ -58,9 +59,13 @@ def export(
         document["wrote"] = [str(_write_geojson(scenario, out))]
     else:
         chosen = policy or (str(source) if (source / "bundle").is_dir() else "base_stock")
-        ledger = _ledger(scenario, chosen, seed)
-        document |= {"policy": chosen, "seed": seed, "digest": ledger.digest}
-        document |= _write(format_name, ledger, out, wide, _date(start), base)
+        began = _date(start)
+        with stages(quiet=as_json) as display:
+            with stage(display, "simulate"):
+                ledger = _ledger(scenario, chosen, seed)
+            with stage(display, "write"):
+                document |= {"policy": chosen, "seed": seed, "digest": ledger.digest}
+                document |= _write(format_name, ledger, out, wide, began, base)
     if as_json:
         print_json(document)
     else:

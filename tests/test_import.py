@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from pydantic import TypeAdapter
 
 import twin
 from twin.cli import run
@@ -15,11 +16,14 @@ from twin.env.rules import default_rule
 from twin.errors import ScenarioError, UsageError
 from twin.exogenous.path import path_with_demand
 from twin.exogenous.streams import stream
-from twin.importers import Draft, ImportOptions, Written, read_draft, write_scenario
+from twin.importers import FORMATS, Draft, ImportOptions, Written, read_draft, write_scenario
+from twin.importers.commands import FORMAT_NAMES
+from twin.importers.draft import Names
 from twin.importers.sphere import great_circle_km
 from twin.importers.writing import with_overrides
 from twin.network.world import compile_world
 from twin.scenario import Scenario, load
+from twin.scenario.quantities import Name
 from twin.simulation import run_rule
 
 ROOT = Path(__file__).parent.parent
@@ -358,6 +362,36 @@ def test_a_scenario_that_would_not_be_valid_is_not_written(
     assert run([*arguments, "--set", "agents.replenish=[Atlantis]"]) == 3
     assert "unknown node 'Atlantis'" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_written_scenario_is_the_one_that_is_read_from_its_file(tmp_path: Path) -> None:
+    written = into(tmp_path, draft_of("demand", "demand_long.csv", stem="made", gaps="zero"))
+    assert written.scenario == load(tmp_path / "made.yaml")
+
+
+def test_every_format_is_a_choice_of_the_command_and_is_explained() -> None:
+    assert list(FORMATS) == list(FORMAT_NAMES)
+    rooms = (ROOT / "twin" / "importers" / "README.md").read_text(encoding="utf-8")
+    assert all(f"`{name}`" in rooms for name in FORMATS)
+
+
+def test_names_that_are_not_allowed_are_changed_and_stay_apart() -> None:
+    draft = Draft({}, "nothing")
+    names = Names(draft)
+    raw = ["a > b", "a - b", "a - b", " x ", "r via s", "", "n" * 200, "n" * 200]
+    made = [names.allowed(name) for name in raw]
+    assert made[:5] == ["a - b", "a - b 2", "a - b 3", "x", "r by way of s"]
+    assert len(set(made)) == len(made)
+    assert all(TypeAdapter(Name).validate_python(name) for name in made)
+    assert len(draft.warnings) == len(raw)
+
+
+def test_a_table_with_few_rows_over_many_years_is_refused_before_it_grows(tmp_path: Path) -> None:
+    table = tmp_path / "sales.csv"
+    rows = [f"20{10 + i % 20}-01-01,n{i},1" for i in range(2_000)]
+    table.write_text("\n".join(["date,node,quantity", *rows]), encoding="utf-8")
+    (told,) = refused("demand", table, gaps="zero")
+    assert told.startswith("1: got 2,000 series of 6,941 days")
 
 
 def test_an_import_of_several_files_needs_a_place_for_them() -> None:

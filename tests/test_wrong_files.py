@@ -186,7 +186,7 @@ TEXTS: dict[str, bytes] = {
     "a number of 100,000 digits": (HEAD + "horizon2: " + "9" * 100_000).encode(),
     "a key of 1,000,000 characters": (HEAD + "k" * 1_000_000 + ": 1\n").encode(),
     "control characters": QUICKSTART.replace("quickstart", "quick\x07start").encode(),
-    "another kind of file": b"kind: stress\nname: x\n",
+    "another kind of file": b"kind: banana\nname: x\n",
     "extends itself": b"extends: wrong.yaml\n",
     "extends nothing": b"extends: nowhere.yaml\nname: x\n",
     "extends a folder": b"extends: .\n",

@@ -46,13 +46,17 @@ def import_command(
     """
     from twin.importers import ImportOptions, read_draft, write_scenario
     from twin.importers.writing import with_overrides
+    from twin.progress import stage, stages
 
     stem = out.stem if out else Path(files[0]).stem
     folder = out.parent if out else Path()
     options = ImportOptions(instance, into, gaps, stem, folder)
-    draft = read_draft(format_name, files, options)
-    with_overrides(draft, overrides)
-    written = write_scenario(draft, out, force)
+    with stages(quiet=as_json) as display:
+        with stage(display, "read"):
+            draft = read_draft(format_name, files, options)
+        with stage(display, "check"):
+            with_overrides(draft, overrides)
+            written = write_scenario(draft, out, force)
     if as_json:
         print_json(
             {

@@ -30,6 +30,8 @@ PRODUCTS = ("product", "item", "sku")
 QUANTITIES = ("quantity", "units", "demand", "sales", "y")
 MAX_GAPS = 20
 MAX_SERIES = 100_000
+MAX_CELLS = 5_000_000
+"""Numbers of the table that is written: days times series."""
 SUPPLIER = "supplier"
 Series = tuple[str, str]
 """Node and product; the product is empty where the file names none."""
@@ -61,6 +63,9 @@ class History:
         count = (last - first).days + 1
         if count > MAX_PERIODS:
             refuse_at(self.table.file, f"got {count:,} days, expected at most {MAX_PERIODS:,}")
+        if count * len(self.units) > MAX_CELLS:
+            message = f"got {len(self.units):,} series of {count:,} days, expected fewer"
+            refuse_at(self.table.file, message, f"at most {MAX_CELLS:,} numbers")
         return [first + datetime.timedelta(days=i) for i in range(count)]
 
 

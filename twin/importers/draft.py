@@ -59,6 +59,8 @@ class Names:
     def __init__(self, draft: Draft) -> None:
         self.draft = draft
         self.taken: set[str] = set()
+        self.next: dict[str, int] = {}
+        """The number that tells the next name like this one apart."""
 
     def allowed(self, text: object) -> str:
         """A name without ``>``, control characters or outer spaces, at most 80 characters long."""
@@ -67,10 +69,9 @@ class Names:
         name = "".join(c if c.isprintable() else " " for c in plain)
         name = " ".join(name.split())[:MAX_NAME].strip() or "unnamed"
         unique = name
-        for number in range(2, len(self.taken) + 3):
-            if unique not in self.taken:
-                break
-            unique = f"{name[: MAX_NAME - 6]} {number}"
+        while unique in self.taken:
+            self.next[name] = self.next.get(name, 1) + 1
+            unique = f"{name[: MAX_NAME - 8]} {self.next[name]}"
         self.taken.add(unique)
         if unique != raw:
             self.draft.warn(shown(clip(raw)), f"is not a name the twin allows; it is {unique!r}")

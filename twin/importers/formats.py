@@ -14,10 +14,10 @@ Importer = Callable[[tuple[Path, ...], ImportOptions], Draft]
 FORMATS = {
     "stockpyl": ("twin.importers.stockpyl:read", "stockpyl instance file (JSON)"),
     "willems": ("twin.importers.willems:read", "Willems (2008): stage table, link table (CSV)"),
+    "demand": ("twin.importers.demand:read", "demand history (CSV, long or wide)"),
+    "geojson": ("twin.importers.geojson:read", "GeoJSON sites (Point) and lanes (LineString)"),
     "vrplib": ("twin.importers.vrplib:read", "VRPLIB / TSPLIB vehicle routing instance"),
     "solomon": ("twin.importers.solomon:read", "Solomon vehicle routing instance"),
-    "geojson": ("twin.importers.geojson:read", "GeoJSON sites (Point) and lanes (LineString)"),
-    "demand": ("twin.importers.demand:read", "demand history (CSV, long or wide)"),
 }
 
 

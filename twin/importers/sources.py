@@ -21,7 +21,7 @@ from twin.scenario.nodes import MAX_DEPTH, Mark
 from twin.scenario.quantities import Model
 
 MAX_BYTES = 16 * 1024**2
-MAX_ROWS = 1_000_000
+MAX_ROWS = 500_000
 _NUMBER = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?\Z")
 _BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]')
 

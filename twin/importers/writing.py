@@ -72,7 +72,7 @@ def _checked(out: Path, text: str, draft: Draft) -> Scenario:
     trial = out.with_name(f".{out.name}.part")
     trial.write_text(text, encoding="utf-8")
     try:
-        load(trial)
+        scenario = load(trial)
         os.replace(trial, out)
     except ScenarioError as error:
         origin = draft.files[0].path if draft.files else MEMORY
@@ -87,7 +87,10 @@ def _checked(out: Path, text: str, draft: Draft) -> Scenario:
         ) from None
     finally:
         trial.unlink(missing_ok=True)
-    return load(out)
+    files = (
+        replace(file, path=str(out)) if file.path == str(trial) else file for file in scenario.files
+    )
+    return replace(scenario, source=str(out), files=tuple(files))
 
 
 def _replace(path: Path, content: str) -> None:

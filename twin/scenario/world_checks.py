@@ -176,8 +176,9 @@ def distances(subject: Subject) -> Iterator[Finding]:
 
 def opening_hours(subject: Subject) -> Iterator[Finding]:
     """A place with opening hours opens at least once."""
-    model = subject.model
-    periods = round(model.horizon / model.period)
+    model, periods = subject.model, subject.periods
+    if periods is None:
+        return
     for path, hours in _openings(model.nodes, model.lanes):
         if hours is not None and not _opens(hours, periods, model.period):
             message = "no period of the run begins within these opening hours"
