@@ -73,12 +73,13 @@ def audit(
     """
     from agents.credit.audit import audit as audited
     from agents.credit.record import write_audit
+    from agents.credit.replay import affordable
     from agents.credit.shapley import seeds_within
     from twin.progress import stage, stages
 
     with stages(quiet=as_json) as display:
         game, folder = _opened(run_or_bundle, scenario, sabotage, display)
-        count = seeds or seeds_within(len(game.agents), BUDGET, MOST_SEEDS)
+        count = seeds or seeds_within(len(game.agents), affordable(game, BUDGET), MOST_SEEDS)
         with stage(display, "audit") as line:
             found = audited(game, range(seed, seed + count), lazy_share, progress=line)
     if folder is not None and not sabotage:

@@ -112,6 +112,9 @@ class StabilityRule(Model):
     max_relapse: Share
     """What the fleet may cost at the end of training above its lowest, as a share of the static
     policy's cost; means over a tenth of the updates."""
+    max_drift: Positive | None = None
+    """How far the last update's behaviour may be from the parent's, or from the start (root mean
+    square of actions, 2 is as far as one goes); no limit where this is left out."""
 
 
 class Criteria(Model):

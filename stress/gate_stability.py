@@ -40,9 +40,19 @@ def judge_stability(rule: StabilityRule, bench: Bench) -> Finding:
             f"; at the end the fleet costs {percent(lost)} of the static policy's cost more than "
             f"at its best, and {percent(rule.max_relapse)} is allowed"
         )
-    calm = kl <= rule.max_kl and (lost is None or lost <= rule.max_relapse)
-    status: Status = "PASS" if calm else "FAIL"
+    if rule.max_drift is not None:
+        sentence += (
+            f"; behaviour is {rows[-1].drift:.2g} from where it started, "
+            f"and {rule.max_drift:.2g} is allowed"
+        )
+    status: Status = "PASS" if _calm(rule, kl, lost, rows[-1].drift) else "FAIL"
     return line.says(status, f"{sentence}.", f"{kl:.2g}", kl, rule.max_kl)
+
+
+def _calm(rule: StabilityRule, kl: float, lost: float | None, drift: float) -> bool:
+    """Whether everything that has a limit is inside it."""
+    far = rule.max_drift is not None and drift > rule.max_drift
+    return kl <= rule.max_kl and (lost is None or lost <= rule.max_relapse) and not far
 
 
 def relapse(rows: Sequence[TrainingRow]) -> float | None:

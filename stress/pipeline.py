@@ -15,7 +15,7 @@ from agents.checkpoint.bundle import load_policy, read_bundle_hash
 from agents.credit.audit import LAZY_SHARE, audit
 from agents.credit.estimate import Estimate
 from agents.credit.record import Audit, write_audit
-from agents.credit.replay import Game
+from agents.credit.replay import Game, affordable
 from agents.credit.shapley import seeds_within
 from agents.gateway.episode import run_through_tools
 from agents.learn.metrics import read_rows
@@ -43,9 +43,7 @@ from twin.exogenous.path import draw_path
 from twin.progress import stage
 
 AUDIT_EPISODES = 4_000
-"""Budget of the Shapley audit where episodes run side by side: seconds on most networks."""
-SLOW_AUDIT_EPISODES = 320
-"""Budget where they run one by one, as those of a fleet with a memory."""
+"""Budget of the Shapley audit: seconds on most networks."""
 AUDIT_SEEDS = 8
 """A Shapley audit on fewer seeds says too little: leave-one-out is a better use of the time."""
 SCREEN_SEEDS = 16
@@ -155,9 +153,8 @@ def _strongest(contenders: Sequence[Contender]) -> str:
 def _audited(trial: Trial, fleet: Policy, line: Callable[[float], None]) -> Audit:
     """Shapley values on as many nominal seeds as the budget allows, or else leave-one-out."""
     game = Game(trial.world, fleet, trial.static)
-    budget = AUDIT_EPISODES if game.side_by_side else SLOW_AUDIT_EPISODES
     most = max(len(trial.nominal_seeds()), 2)
-    count = seeds_within(len(game.agents), budget, most)
+    count = seeds_within(len(game.agents), affordable(game, AUDIT_EPISODES), most)
     screen = count < min(AUDIT_SEEDS, most)
     first = trial.terms.suite.first_seed
     seeds = range(first, first + (min(SCREEN_SEEDS, most) if screen else count))

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from agents.credit import shapley as shapley_module
 from agents.credit.audit import audit, judged
-from agents.credit.decompose import UNASSIGNED, decompose, rewards
+from agents.credit.decompose import SIGNS, UNASSIGNED, decompose, rewards
 from agents.credit.estimate import Estimate, estimates
 from agents.credit.record import Audit, read_audit, write_audit
-from agents.credit.replay import Game, coalition_costs, team_ledgers
+from agents.credit.replay import Game, affordable, coalition_costs, team_ledgers
 from agents.credit.shapley import joinings, leave_one_out, shapley
 from twin.env.agents import agent_specs
 from twin.env.policy import Policy, RulePolicy
@@ -354,6 +354,21 @@ def test_an_audit_is_the_same_again_and_survives_its_file(tmp_path: Any) -> None
     assert read_audit(tmp_path) is None
     write_audit(tmp_path, found)
     assert read_audit(tmp_path) == found
+
+
+def test_a_budget_buys_fewer_episodes_of_a_fleet_that_runs_one_by_one() -> None:
+    world = town()
+    usual = RulePolicy(world, weekly_rule(world))
+    fast, slow = (Game(world, kind(usual, {}), static_rule(world)) for kind in (Cast, OneByOne))
+    assert affordable(fast, 1_000) == 1_000
+    assert affordable(slow, 1_000) < 100
+    assert affordable(slow, 1) == 1
+
+
+def test_every_part_of_the_accounts_is_a_cost_or_an_income() -> None:
+    assert set(SIGNS.values()) == {-1.0, 1.0}
+    assert SIGNS["revenue"] == -1.0
+    assert SIGNS["holding"] == 1.0
 
 
 def test_an_impossible_decision_is_refused_on_both_engines() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from stress.gate import GateModel, Provenance, gate_digest, judge, load_gate
+from stress.gate_model import StabilityRule
 from stress.gate_stability import relapse
 from stress.results import NOMINAL, CaseResult, Criterion, TrainingRow, Verdict
 from stress.statistics import Interval
@@ -418,6 +419,18 @@ def test_a_training_that_jumped_or_lost_what_it_had_learnt_fails() -> None:
     assert "more than at its best" in relapsed.sentence
     assert relapse(training()) == 0.0
     assert relapse(training([80.0] * 19)) is None
+
+
+def test_a_fleet_that_went_too_far_from_its_parent_fails_where_the_gate_limits_drift() -> None:
+    near, far = (
+        tuple(row.model_copy(update={"drift": drift}) for row in training()) for drift in (0.1, 0.9)
+    )
+    rule = StabilityRule(max_kl=0.1, max_relapse=0.1, max_drift=0.5)
+    limits = GATE.criteria.model_copy(update={"stability": rule})
+    gate = GATE.model_copy(update={"criteria": limits})
+    assert criterion(verdict_of(campaign(), gate, training=near), "G10").status == "PASS"
+    assert criterion(verdict_of(campaign(), gate, training=far), "G10").status == "FAIL"
+    assert criterion(verdict_of(campaign(), training=far), "G10").status == "PASS"
 
 
 def test_a_run_without_recorded_training_leaves_stability_open() -> None:

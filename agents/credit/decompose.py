@@ -20,13 +20,21 @@ from numpy.typing import NDArray
 
 from agents.credit.shapley import Contributions
 from twin.engine.ledger import PeriodLedger
-from twin.engine.money import PARTS
+from twin.engine.money import PARTS, Accounts
 from twin.env.agents import AgentSpec, agent_specs
 from twin.network.world import World
 
 Floats = NDArray[np.float64]
 UNASSIGNED = "(no agent)"
-INCOME = frozenset({"revenue", "transfers_in"})
+
+
+def _sign(part: str) -> float:
+    """1 for a cost, -1 for an income: what a unit of it takes from the profit."""
+    unit = Accounts(**{name: float(name == part) for name in PARTS})
+    return -float(unit.profit)
+
+
+SIGNS = {part: _sign(part) for part in PARTS}
 
 
 @dataclass(frozen=True)
@@ -77,9 +85,8 @@ def decompose(world: World, ledgers: Iterable[PeriodLedger]) -> Decomposition:
                 spent = world.prices.trip * ledger.quantities.trips.mean(axis=0)  # (lane,)
                 np.add.at(cost[:, p], lanes, spent)
                 continue
-            sign = -1.0 if part in INCOME else 1.0
             money = getattr(ledger.accounts, part).mean(axis=0)  # (node,)
-            np.add.at(cost[:, p], nodes, sign * money)
+            np.add.at(cost[:, p], nodes, SIGNS[part] * money)
     owners = (*(spec.name for spec in specs), UNASSIGNED)
     return Decomposition(owners, PARTS, cost / max(count, 1))
 

@@ -9,7 +9,7 @@ mean the same.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any
 
@@ -35,6 +35,12 @@ MOST_NUMBERS = 8_000_000
 """Numbers of sample paths and observations held at a time; further episodes wait their turn."""
 MOST_AT_ONCE = 2_048
 """Episodes side by side; more of them no longer fit the processor's cache and gain nothing."""
+OVERHEAD = 400
+"""What a period costs besides its observations, in numbers observed."""
+USUAL_WORK = 75_000
+"""Periods times numbers observed, up to which an episode counts as one; quickstart has 57,000."""
+ONE_BY_ONE = 12
+"""How much longer an episode takes on the event engine."""
 MOST_LEDGERS = 64
 """Whole ledgers made side by side."""
 
@@ -136,6 +142,17 @@ def team_ledgers(game: Game, seeds: Sequence[int]) -> Iterator[PeriodLedger]:
             yield PeriodLedger(game.world, seed, whole.replication(i))
 
 
+def affordable(game: Game, episodes: int) -> int:
+    """How many episodes a budget allows: fewer in large networks, and far fewer one by one.
+
+    It does not depend on the machine, so that neither does the audit.
+    """
+    if not game.side_by_side:
+        return max(1, episodes // ONE_BY_ONE)
+    work = game.world.periods * (OVERHEAD + Layout.of(game.world).size)
+    return max(1, min(episodes, episodes * USUAL_WORK // work))
+
+
 def _event_costs(game: Game, members: Flags, seeds: NDArray[np.int64]) -> Floats:
     """One episode after the other on the event engine."""
     rows = zip(members, seeds.tolist(), strict=True)
@@ -174,12 +191,9 @@ def _paths(world: World, seeds: NDArray[np.int64]) -> BatchPath:
     """The sample paths of the episodes; each seed is drawn once."""
     found, place = np.unique(seeds, return_inverse=True)
     stacked = stack_paths(world, [draw_path(world, int(seed)) for seed in found])
-    return BatchPath(
-        demand=np.ascontiguousarray(stacked.demand[..., place]),
-        due=np.ascontiguousarray(stacked.due[..., place]),
-        trip_due=np.ascontiguousarray(stacked.trip_due[..., place]),
-        lane_open=np.ascontiguousarray(stacked.lane_open[..., place]),
-    )
+    parts = {field.name: getattr(stacked, field.name) for field in fields(stacked)}
+    spread = {name: part[..., place] for name, part in parts.items() if part is not None}
+    return BatchPath(**{name: np.ascontiguousarray(part) for name, part in spread.items()})
 
 
 def _decision(

@@ -13,7 +13,7 @@ from agents.checkpoint.files import write_file
 from agents.credit.audit import standings
 from agents.credit.estimate import estimates
 from agents.credit.record import AUDITS, TrainingAudit, read_audits
-from agents.credit.replay import Game
+from agents.credit.replay import Game, affordable
 from agents.credit.shapley import seeds_within, shapley
 from agents.learn.batch import Weights
 from agents.learn.setup import Setup
@@ -47,7 +47,7 @@ def audit_during_training(
         learnt_policy(setup, weights),
         OrderingRule("base_stock", setup.levels[None]),
     )
-    count = seeds_within(len(game.agents), episodes, MOST_SEEDS)
+    count = seeds_within(len(game.agents), affordable(game, episodes), MOST_SEEDS)
     found = shapley(game, range(FIRST_SEED, FIRST_SEED + count))
     values = estimates(found.shapley, "shapley")
     seconds = time.perf_counter() - start
