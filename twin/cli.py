@@ -35,6 +35,7 @@ COMMANDS = {
     "bound": ("agents.bound_commands:bound", "What a scenario leaves to win: the LP bound."),
     "train": ("stress.commands:train", "Train a fleet with MAPPO."),
     "audit": ("agents.credit_commands:audit", "Which agents of a fleet pull their weight."),
+    "tune": ("agents.tune_commands:tune", "Search hyper-parameters for a scenario."),
     "drift": ("agents.drift_commands:drift", "How a fleet differs from the one it came from."),
     "stress": ("stress.commands:stress", "Run the stress campaign on a trained fleet."),
     "judge": ("stress.commands:judge", "Judge a stressed run by a gate file."),

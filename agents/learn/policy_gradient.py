@@ -81,6 +81,10 @@ class PolicyGradient:
         entropy = self._entropy()
         return UpdateStats(policy_loss, value_loss, entropy, kl, clip_share, explained)
 
+    def values(self, batch: Batch) -> Array:
+        """What the critic thinks of a segment: (period, replication, column) money."""
+        return self.critic.values(self.critic.inputs(batch))
+
     def adopt(self, parent: Parent) -> None:
         """Give the actors the parent's weights and exploration; the critic starts afresh."""
         for name, actor in zip(self.names, self.actors, strict=True):

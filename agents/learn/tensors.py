@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -81,3 +82,14 @@ def restore_tensors(
 def _copy(tensor: Tensor) -> NDArray[Any]:
     copy: NDArray[Any] = tensor.detach().cpu().numpy().copy()
     return copy
+
+
+@contextmanager
+def torch_threads(count: int) -> Iterator[None]:
+    """Torch with this many threads; more of them only get in each other's way in small networks."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

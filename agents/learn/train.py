@@ -7,12 +7,10 @@ a checkpoint holds the rest.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from agents.learn.config import TrainConfig
@@ -20,6 +18,7 @@ from agents.learn.export import write_bundle
 from agents.learn.metrics import TrainingRow
 from agents.learn.parent import read_parent
 from agents.learn.run import TrainingRun
+from agents.learn.tensors import torch_threads
 from twin.network.world import World
 
 Floats = NDArray[np.float64]
@@ -49,7 +48,7 @@ def train(
     when the checkpoint to resume from is damaged or of another configuration, and DivergenceError,
     without a guard, when a number is not finite.
     """
-    with _threads(config.threads):
+    with torch_threads(config.threads):
         origin = read_parent(parent, world) if parent is not None else None
         run = TrainingRun(world, levels, config, folder, origin)
         run.start(resume)
@@ -61,14 +60,3 @@ def train(
         finally:
             run.save()
         return write_bundle(run, scenario_name, scenario_digest)
-
-
-@contextmanager
-def _threads(count: int) -> Iterator[None]:
-    """Torch with this many threads; more of them only get in each other's way in small networks."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

@@ -116,6 +116,19 @@ class ValueLearner:
         loss, explained = np.mean(steps, axis=0).tolist()
         return UpdateStats(0.0, loss, self._entropy(), 0.0, 0.0, explained, self._said(waited))
 
+    @torch.no_grad()
+    def values(self, batch: Batch) -> Array:
+        """What the best choices of a segment are worth: (period, replication, column) money.
+
+        Less a constant: rewards are centred.
+        """
+        seen = [torch.from_numpy(group.inputs).to(self.device) for group in batch.groups]
+        found = [self._values(self.networks[g], g, inputs) for g, inputs in enumerate(seen)]
+        best = [values.argmax(-1, keepdim=True) for values in found]
+        scale = 1.0 if self.scale is None else self.scale
+        worth: Array = (self._total(found, best).cpu().numpy() * scale).astype(np.float32)
+        return worth
+
     def adopt(self, parent: Parent) -> None:
         """Start from the parent's choosers; raises TrainingError where they do not fit."""
         for name, network, target in zip(self.names, self.networks, self.targets, strict=True):
