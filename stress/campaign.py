@@ -1,7 +1,12 @@
 """A campaign: every policy on every seed, undisturbed and under every fault, resumable.
 
 The undisturbed cases come first: they are the steady-state hypothesis. Where they break an
-invariant or crash, the stress that follows would prove nothing, so the campaign stops and says so.
+invariant, crash, or miss what the suite asks of them, the stress that follows would prove nothing,
+so the campaign stops and says so.
+
+A campaign can be run in shards, each with a journal of its own in the same folder (or copied there
+afterwards). Whoever runs the whole then finds what the shards did, runs what is left, and writes
+the tables.
 """
 
 from __future__ import annotations
@@ -12,15 +17,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stress.case import Case
-from stress.executor import execute
-from stress.expand import Campaign, expand
-from stress.invariants import never_happened
+from stress.executor import SERIAL, Executor, execute
+from stress.expand import Campaign, expand, left_out
+from stress.export import write_exports
+from stress.invariants import Sometimes, sometimes
 from stress.results import NOMINAL, CaseResult
+from stress.sharding import Shard
+from stress.steady import has_failed, steady_state_problem
 from stress.store import Journal, by_id, campaign_digest, drop_table, read_journal, write_table
 
 Progress = Callable[[int, int, int], None]
 """Called with the number of cases done, their total, and the failures so far."""
-SHOWN = 3
 
 
 @dataclass(frozen=True)
@@ -35,37 +42,52 @@ class CampaignReport:
     """One sentence about the undisturbed cases."""
     stopped: bool
     """The steady state did not hold, so that nothing was stressed."""
-    never: tuple[str, ...]
-    """What should have happened at least once and did not."""
+    sometimes: tuple[Sometimes, ...]
+    """What should happen at least once, and in how many episodes it did."""
+    left_out: tuple[str, ...] = ()
+    """Faults that mean nothing in a scenario, with the reason."""
+
+    @property
+    def never(self) -> tuple[str, ...]:
+        """What should have happened at least once and did not."""
+        return tuple(item.what for item in self.sometimes if not item.happened)
 
 
 def run_campaign(
     campaign: Campaign,
     folder: Path,
-    workers: int = 1,
+    executor: Executor = SERIAL,
     progress: Progress | None = None,
+    shard: Shard | None = None,
 ) -> CampaignReport:
-    """Run what is not yet in ``folder`` and write cases.parquet; Ctrl-C leaves it resumable.
+    """Run what is not yet in ``folder`` and write its tables; Ctrl-C leaves it resumable.
 
-    Raises as ``expand`` does, and UsageError when ``folder`` holds a damaged journal.
+    A shard runs its part only and writes no table. Raises as ``expand`` does, and UsageError when
+    ``folder`` holds a damaged journal.
     """
-    cases = expand(campaign)
-    nominal = tuple(case for case in cases if case.fault == NOMINAL)
-    drop_table(folder)
-    run = _Run(read_journal(folder), len(cases), workers, progress)
-    with Journal(folder) as journal:
+    shard = shard or Shard()
+    every = expand(campaign)
+    nominal = shard.of([case for case in every if case.fault == NOMINAL])
+    cases = nominal + shard.of([case for case in every if case.fault != NOMINAL])
+    if shard.whole:
+        drop_table(folder)
+    run = _Run(read_journal(folder), len(cases), executor, progress)
+    with Journal(folder, shard.suffix) as journal:
         run.finish(nominal, journal)
-        problem = _steady_state_problem(run.results(nominal))
+        problem = steady_state_problem(campaign.suite.steady_state, run.results(nominal))
         if not problem:
             run.finish(cases, journal)
     finished = by_id(run.results(nominal if problem else cases))
-    write_table(folder, finished)
+    if shard.whole:
+        write_table(folder, finished)
+        write_exports(folder, campaign.suite.name, finished)
     return CampaignReport(
         tuple(finished),
         campaign_digest(finished),
         problem or f"{len(nominal)} undisturbed episodes, no invariant broken, no crash.",
         bool(problem),
-        never_happened(finished),
+        sometimes(finished),
+        left_out(campaign),
     )
 
 
@@ -75,7 +97,7 @@ class _Run:
 
     done: dict[str, CaseResult]
     total: int
-    workers: int
+    executor: Executor
     progress: Progress | None
 
     def finish(self, cases: Sequence[Case], journal: Journal) -> None:
@@ -84,7 +106,7 @@ class _Run:
         count = len(cases) - len(missing)
         failures = sum(has_failed(r) for r in self.results(cases))
         self.tell(count, failures)
-        with closing(execute(missing, self.workers)) as results:
+        with closing(execute(missing, self.executor)) as results:
             for result in results:
                 count += 1
                 journal.append(result)
@@ -100,18 +122,3 @@ class _Run:
         """Report progress."""
         if self.progress is not None:
             self.progress(count, self.total, failures)
-
-
-def has_failed(result: CaseResult) -> bool:
-    """Whether a case crashed or broke an invariant."""
-    return bool(result.error or result.violations)
-
-
-def _steady_state_problem(results: Sequence[CaseResult]) -> str:
-    """Why the steady-state hypothesis does not hold; empty where it does."""
-    failed = [result for result in results if has_failed(result)]
-    if not failed:
-        return ""
-    reasons = dict.fromkeys(r.error or r.violations[0] for r in failed)
-    shown = "; ".join(list(reasons)[:SHOWN])
-    return f"{len(failed)} of {len(results)} undisturbed episodes failed: {shown}"

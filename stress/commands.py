@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from agents.runs import RunFolder
+    from stress.executor import Kind
     from stress.training import Plan
     from stress.trial import Trial
 
@@ -186,28 +187,40 @@ def _tell_changes(folder: RunFolder) -> None:
 
 @click.command()
 @trial_options
-def stress(as_json: bool, **options: Any) -> int:
-    """Run the stress campaign of SUITE on the fleet of RUN; an interrupted one goes on."""
-    from stress.pipeline import stress_stage
+@click.option(
+    "--executor",
+    type=click.Choice(["serial", "processes", "ray"]),
+    default="processes",
+    show_default=True,
+    help="Where episodes run.",
+)
+@click.option("--address", default="", metavar="HOST:PORT", help="Ray cluster [default: here].")
+@click.option("--shard", "part", default="1/1", metavar="I/N", help="Run one part of N only.")
+def stress(as_json: bool, executor: str, address: str, part: str, **options: Any) -> int:
+    """Run the stress campaign of SUITE on the fleet of RUN; an interrupted one goes on.
 
+    Shards write journals of their own into the run's folder; the command without --shard then joins
+    them, runs what is missing, and writes the tables.
+    """
+    from stress.executor import Executor
+    from stress.pipeline import campaign_figures, campaign_of, stress_stage
+    from stress.sharding import Shard
+    from stress.steady import has_failed
+    from stress.summary import told
+
+    place = Executor(cast("Kind", executor), options["jobs"], address)
+    shard = Shard.parse(part)
     with opened_trial("stress", quiet=as_json, **options) as (trial, display):
-        report = stress_stage(trial, display)
-    bad = sum(bool(case.violations or case.error) for case in report.results)
-    run = options["run"]
-    document = {
-        "run": str(run),
-        "episodes": len(report.results),
-        "failed": bad,
-        "digest": report.digest,
-        "steady_state": report.steady_state,
-        "never_happened": list(report.never),
-    }
+        report = stress_stage(trial, display, place, shard)
+        found = campaign_figures(trial, campaign_of(trial), report)
+    run, failures = options["run"], [case for case in report.results if has_failed(case)]
     if as_json:
-        print_json(document)
+        print_json({"run": str(run), **found})
     else:
-        click.echo(f"{report.steady_state}\n{len(report.results)} episodes, {bad} failed")
-        click.echo(f"campaign digest {report.digest}\nnext: twin judge {run}")
-    return 1 if report.stopped or bad else 0
+        click.echo("\n".join(told(found, failures)))
+        again = f"twin stress {run}, once all shards are done" if not shard.whole else ""
+        click.echo(f"next: {again or f'twin judge {run}'}")
+    return 1 if report.stopped or failures else 0
 
 
 @click.command()

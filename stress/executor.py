@@ -1,4 +1,4 @@
-"""Runs cases one after the other, or on several processes; results come in order of finishing.
+"""Runs cases: one after the other, on several processes, or on Ray; in order of finishing.
 
 A worker that dies takes only what it was working on with it: those cases are tried once more, one
 at a time, and the one that kills its worker again becomes an error result.
@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import resource
 import signal
 from collections import deque
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Literal
 
 from stress.case import Case
 from stress.results import CaseResult
@@ -25,23 +28,51 @@ TASKS_PER_WORKER = 8
 IN_FLIGHT_PER_WORKER = 2
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
+MEMORY_BYTES = 8 * 2**30
+"""Private memory of a worker process; a case that needs more fails and becomes a result."""
+
 Chunk = tuple[Case, ...]
+Kind = Literal["serial", "processes", "ray"]
 
 
-def execute(cases: Sequence[Case], workers: int = 1) -> Generator[CaseResult, None, None]:
-    """Run all cases; closing the iterator, as Ctrl-C does, cancels what has not begun."""
-    if workers <= 1 or len(cases) < 2:
+@dataclass(frozen=True)
+class Executor:
+    """Where cases are run; results are the same everywhere."""
+
+    kind: Kind = "processes"
+    workers: int = 1
+    address: str = ""
+    """Of a running Ray cluster; empty for one on this machine."""
+
+
+SERIAL = Executor("serial")
+
+
+def execute(
+    cases: Sequence[Case], executor: Executor = SERIAL
+) -> Generator[CaseResult, None, None]:
+    """Run all cases; closing the iterator, as Ctrl-C does, cancels what has not begun.
+
+    Raises UsageError where Ray is asked for and is not installed.
+    """
+    if executor.kind == "ray":
+        from stress.ray_executor import on_ray
+
+        yield from on_ray(chunks(cases, executor.workers), executor.workers, executor.address)
+    elif executor.kind == "serial" or executor.workers <= 1 or len(cases) < 2:
         yield from map(run_case, cases)
     else:
-        yield from _on_processes(_chunks(cases, workers), workers)
+        yield from _on_processes(chunks(cases, executor.workers), executor.workers)
 
 
-def _chunks(cases: Sequence[Case], workers: int) -> deque[Chunk]:
+def chunks(cases: Sequence[Case], workers: int) -> deque[Chunk]:
+    """Cases in tasks of a few."""
     size = max(1, min(CHUNK_LIMIT, len(cases) // (workers * TASKS_PER_WORKER)))
     return deque(tuple(cases[i : i + size]) for i in range(0, len(cases), size))
 
 
-def _run_chunk(chunk: Chunk) -> list[CaseResult]:
+def run_chunk(chunk: Chunk) -> list[CaseResult]:
+    """Run the cases of one task."""
     return [run_case(case) for case in chunk]
 
 
@@ -80,11 +111,11 @@ def _fill(
     limit: int,
     broken: list[Chunk],
 ) -> None:
-    with _single_threaded():
+    with single_threaded():
         while waiting and len(running) < limit:
             chunk = waiting.popleft()
             try:
-                running[pool.submit(_run_chunk, chunk)] = chunk
+                running[pool.submit(run_chunk, chunk)] = chunk
             except BrokenProcessPool:
                 broken.append(chunk)
                 return
@@ -97,8 +128,8 @@ def _one_at_a_time(suspects: deque[Case]) -> Iterator[CaseResult]:
         while suspects:
             case = suspects.popleft()
             try:
-                with _single_threaded():
-                    future = pool.submit(_run_chunk, (case,))
+                with single_threaded():
+                    future = pool.submit(run_chunk, (case,))
                 result = future.result()[0]
             except BrokenProcessPool:
                 yield crashed(case, "the worker process died, twice")
@@ -111,15 +142,19 @@ def _one_at_a_time(suspects: deque[Case]) -> Iterator[CaseResult]:
 def _pool(workers: int) -> ProcessPoolExecutor:
     # Threads of the parent (of numpy, of a progress bar) make forking unsafe.
     context = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(workers, mp_context=context, initializer=_leave_signals_to_parent)
+    return ProcessPoolExecutor(workers, mp_context=context, initializer=_begin_worker)
 
 
-def _leave_signals_to_parent() -> None:
+def _begin_worker() -> None:
+    """Leave signals to the parent, and let a case that eats all memory fail by itself."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    most = MEMORY_BYTES if hard == resource.RLIM_INFINITY else min(MEMORY_BYTES, hard)
+    resource.setrlimit(resource.RLIMIT_DATA, (most, hard))
 
 
 @contextmanager
-def _single_threaded() -> Iterator[None]:
+def single_threaded() -> Iterator[None]:
     """Workers that start now use one thread each: the cases are the parallelism.
 
     Numerical libraries read these variables when they are loaded, so they must be set before the

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 
+import numpy as np
+
 from stress.case import Case, Parameter, PolicyRef, Recovery, ScenarioRef, Strike
 from stress.catalogue import Window, build_fault
 from stress.contestants import world_of
@@ -84,8 +86,19 @@ def _seeds(suite: StressSuite, count: int) -> range:
 
 
 def _recovery(suite: StressSuite, world: World) -> Recovery:
-    within_d = moment_d(suite.recovery.within, world.periods * world.period_d)
-    return Recovery(within_d, suite.recovery.band)
+    stated_d = moment_d(suite.recovery.within, world.periods * world.period_d)
+    return Recovery(stated_d + through_d(world), suite.recovery.band)
+
+
+def through_d(world: World) -> float:
+    """Days that goods need from the first source to the last node, by the slowest way."""
+    reached = np.zeros(len(world.nodes))
+    lead = [(world.lead_periods(j) + world.order_lag[j]) for j in range(len(world.lanes))]
+    for depth in sorted(set(world.depth[world.source].tolist())):
+        for j in np.flatnonzero(world.depth[world.source] == depth):
+            i = world.destination[j]
+            reached[i] = max(reached[i], reached[world.source[j]] + lead[j])
+    return float(reached.max(initial=0.0)) * world.period_d
 
 
 Struck = tuple[str, int, int, tuple[Strike, ...]]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from rich.progress import Progress
 
@@ -25,12 +26,15 @@ from stress.case import ScenarioRef, rule_text
 from stress.contenders import compare
 from stress.contestants import policy_of
 from stress.evidence import BASELINE, CHAMPION, FLEET
+from stress.executor import Executor
 from stress.expand import Campaign
 from stress.gate import Provenance, gate_digest, judge
 from stress.playback import play_back
 from stress.results import CaseResult, Contender, Manifest, Verdict
+from stress.sharding import Shard
 from stress.statistics import Interval
 from stress.store import TABLE, read_table
+from stress.summary import figures
 from stress.trial import (
     Trial,
     sealed_artifact,
@@ -62,26 +66,38 @@ def campaign_of(trial: Trial) -> Campaign:
     return Campaign(trial.terms.suite, scenarios, trial.policies, fallback)
 
 
-def stress_stage(trial: Trial, display: Progress) -> CampaignReport:
-    """Run what is missing of the campaign."""
+def stress_stage(
+    trial: Trial,
+    display: Progress,
+    executor: Executor | None = None,
+    shard: Shard | None = None,
+) -> CampaignReport:
+    """Run what is missing of the campaign, or of one shard; by default on the trial's jobs."""
     campaign = campaign_of(trial)
     with stage(display, "stress") as line:
         report = run_campaign(
             campaign,
             trial.folder.path,
-            trial.jobs,
+            executor or Executor(workers=trial.jobs),
             lambda done, total, bad: line(
                 done / max(total, 1), f"{done} of {total} episodes, {bad} failed"
             ),
+            shard,
         )
-    summary = {
-        "digest": report.digest,
-        "steady_state": report.steady_state,
-        "stopped": report.stopped,
-        "never": list(report.never),
-    }
-    trial.folder.write_json("campaign.json", summary)
+    if shard is None or shard.whole:
+        trial.folder.write_json("campaign.json", campaign_figures(trial, campaign, report))
     return report
+
+
+def campaign_figures(trial: Trial, campaign: Campaign, report: CampaignReport) -> dict[str, Any]:
+    """The figures of a trial's campaign."""
+    origin = {
+        "commit": trial.folder.record.commit,
+        "gate": trial.terms.gate_hash,
+        "replay": f"twin replay {trial.folder.path} CASE",
+    }
+    found = figures(campaign, report, origin)
+    return {**found, "stopped": report.stopped, "never": list(report.never)}
 
 
 def judge_stage(trial: Trial, display: Progress) -> Verdict:

@@ -106,6 +106,7 @@ def _episode(case: Case) -> CaseResult:
         misread=tuple(played.witness.misread),
         weights=played.weights,
         policy_hash=_policy_hash(played.witness),
+        rule=rule_of(case.scenario, case.fallback),
     )
     broken = [*violations(observed), *_replayed(case, played)]
     return _result(case, played.outcome, played.disturbed.counts(played.outcome), broken)

@@ -94,11 +94,21 @@ class Swarm(Model):
         return tuple(dict.fromkeys(self.faults)) or tuple(FAMILIES)
 
 
+class SteadyState(Model):
+    """What undisturbed episodes must show before anything is stressed, besides keeping all laws."""
+
+    min_fill_rate: Share = 0.0
+    """Least mean fill rate of every policy."""
+    max_cost_ratio: Annotated[float, Field(gt=0, le=1_000)] | None = None
+    """Most that a policy may cost on average, in multiples of the static baseline."""
+
+
 class RecoverySpec(Model):
     """What has to be true again after the last fault is healed (invariant 28)."""
 
     within: Moment = "10 %"
-    """Time for backlog and service to come back: a share of the horizon, or days."""
+    """Time for backlog and service to come back: a share of the horizon, or days. It counts from
+    when goods ordered at the moment of healing can have come all the way through the network."""
     band: Share = 0.2
     """How far from the undisturbed run of the same seed they may still be."""
 
@@ -117,6 +127,8 @@ class StressSuite(Model):
     """All policies and faults use the seeds from here on, so that results are paired."""
     heal: Annotated[Share, Field(ge=0.05, le=0.9)] = 0.2
     """Share of the horizon, at its end, in which every fault is healed."""
+    steady_state: SteadyState = SteadyState()
+    """Where undisturbed episodes do not show this, the campaign stops before the first fault."""
     recovery: RecoverySpec = RecoverySpec()
     """What has to be true in the rest of that share."""
     faults: Annotated[dict[Family, FaultPlan], Field(max_length=100)] = Field(default={})

@@ -1,7 +1,8 @@
 """Case results on disk: appended durably while a campaign runs, consolidated when it is over.
 
-cases.jsonl     one finished case per line, in the order of finishing; the truth of a resume
-cases.parquet   one row per case, sorted by case id; written once all are done
+cases.jsonl          one finished case per line, in order of finishing; the truth of a resume
+cases.2-of-4.jsonl   the same of one shard
+cases.parquet        one row per case, sorted by case id; written once all are done
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from pydantic import ValidationError
 from stress.results import CaseResult
 from twin.errors import UsageError
 
-JOURNAL = "cases.jsonl"
+JOURNAL_STEM = "cases"
+JOURNAL = f"{JOURNAL_STEM}.jsonl"
 TABLE = "cases.parquet"
 SYNC_LINES = 64
 SYNC_SECONDS = 2.0
@@ -32,9 +34,9 @@ class Journal:
     Lines reach the disk in batches, so that a crash loses seconds of work, never the file.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, suffix: str = "") -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self.path = folder / JOURNAL
+        self.path = folder / f"{JOURNAL_STEM}{suffix}.jsonl"
         _cut_torn_line(self.path)
         self._file = self.path.open("ab")
         self._unsynced = 0
@@ -87,13 +89,17 @@ def by_id(results: Iterable[CaseResult]) -> list[CaseResult]:
 
 
 def read_journal(folder: Path) -> dict[str, CaseResult]:
-    """The finished cases of an interrupted campaign, by id; a torn last line does not count.
+    """The finished cases in a folder by id, those of shards too; a torn last line does not count.
 
     Raises UsageError for a line that is damaged in any other way.
     """
-    path = folder / JOURNAL
-    if not path.exists():
-        return {}
+    found: dict[str, CaseResult] = {}
+    for path in sorted(folder.glob(f"{JOURNAL_STEM}*.jsonl")):
+        found |= _read_lines(path)
+    return found
+
+
+def _read_lines(path: Path) -> dict[str, CaseResult]:
     found = {}
     for number, line in enumerate(path.read_bytes().splitlines(keepends=True), 1):
         if not line.endswith(b"\n"):

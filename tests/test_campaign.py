@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -24,11 +27,13 @@ from stress.campaign import CampaignReport, run_campaign
 from stress.case import Case, PolicyRef, ScenarioRef, Strike
 from stress.catalogue import Window
 from stress.contestants import world_of
-from stress.executor import execute
+from stress.executor import Executor, execute
 from stress.expand import Campaign, expand
+from stress.export import JSON, JUNIT, junit_lines
 from stress.invariants import never_happened
 from stress.results import NOMINAL, CaseResult
 from stress.run_case import run_case
+from stress.sharding import Shard
 from stress.spec import FaultPlan, StressSuite
 from stress.store import (
     JOURNAL,
@@ -40,6 +45,7 @@ from stress.store import (
     read_table,
     write_table,
 )
+from stress.summary import figures, line, rate_bound, told
 from twin.env.act import codecs
 from twin.env.rules import OrderingRule, default_rule
 from twin.errors import NothingSelectedError, UsageError
@@ -118,7 +124,7 @@ def test_a_campaign_runs_every_policy_on_the_same_seeds_and_faults(serial) -> No
 def test_two_processes_find_what_one_finds(serial, tmp_path) -> None:
     report, folder = serial
     before = dict(os.environ), signal.getsignal(signal.SIGINT)
-    parallel = run_campaign(CAMPAIGN, tmp_path, workers=2)
+    parallel = run_campaign(CAMPAIGN, tmp_path, Executor(workers=2))
     assert (dict(os.environ), signal.getsignal(signal.SIGINT)) == before
     assert parallel.results == report.results
     assert parallel.digest == report.digest
@@ -308,10 +314,110 @@ class Poison(Case):
 
 def test_a_dead_worker_costs_only_the_case_that_killed_it() -> None:
     poison = Poison(SCENARIO, BASELINE, BASELINE.source, 99)
-    results = {result.seed: result for result in execute([case(0), poison, case(1)], 2)}
+    results = {
+        result.seed: result for result in execute([case(0), poison, case(1)], Executor(workers=2))
+    }
     assert set(results) == {0, 1, 99}
     assert "died" in results[99].error
     assert not any(result.error for seed, result in results.items() if seed != 99)
+
+
+def test_shards_run_each_case_once_and_come_together_as_the_whole(serial, tmp_path) -> None:
+    report, folder = serial
+    parts = [
+        run_campaign(CAMPAIGN, tmp_path, shard=Shard.parse(text)) for text in ("1/3", "2/3", "3/3")
+    ]
+    ids = [result.case for part in parts for result in part.results]
+    assert sorted(ids) == [result.case for result in report.results]
+    assert not (tmp_path / TABLE).exists()
+    steps: list[tuple[int, int, int]] = []
+    whole = run_campaign(CAMPAIGN, tmp_path, progress=lambda *step: steps.append(step))
+    assert steps[-1][0] == len(report.results)
+    assert whole.digest == report.digest
+    assert (tmp_path / TABLE).read_bytes() == (folder / TABLE).read_bytes()
+    assert read_journal(tmp_path).keys() == set(ids)
+
+
+@pytest.mark.parametrize("text", ["0/3", "4/3", "1", "a/b", "1/0", "-1/2"])
+def test_a_shard_that_does_not_exist_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="not a shard"):
+        Shard.parse(text)
+
+
+def test_results_are_written_for_other_tools_too(serial) -> None:
+    report, folder = serial
+    listed = json.loads((folder / JSON).read_text())
+    assert [CaseResult.model_validate(row) for row in listed] == list(report.results)
+    suites = ElementTree.parse(folder / JUNIT).getroot()
+    assert suites.get("tests") == str(len(report.results))
+    assert suites.get("errors") == suites.get("failures") == "0"
+    assert {case.get("id") for case in suites.iter("testcase")} == {
+        result.case for result in report.results
+    }
+
+
+def test_violations_are_failures_and_crashes_errors_in_junit() -> None:
+    odd = [
+        result(case="a", violations=('9 no "effect" <&>\x00',)),
+        result(case="b", error="ValueError: \ud800 boom", violations=("12 uncaught",)),
+        result(case="c"),
+    ]
+    root = ElementTree.fromstring("\n".join(junit_lines("odd", odd)).encode())
+    (failure,), (error,) = list(root.iter("failure")), list(root.iter("error"))
+    assert failure.get("message") == '9 no "effect" <&>?'
+    assert error.get("type") == "ValueError"
+    assert (root.get("tests"), root.get("failures"), root.get("errors")) == ("3", "1", "1")
+
+
+def test_a_campaign_stops_when_undisturbed_episodes_miss_what_the_suite_asks(tmp_path) -> None:
+    terms = {"min_fill_rate": 1.0, "max_cost_ratio": 0.5}
+    suite = StressSuite.model_validate({**SUITE.model_dump(), "steady_state": terms})
+    report = run_campaign(replace(CAMPAIGN, suite=suite), tmp_path)
+    assert report.stopped
+    assert "leaner serves" in report.steady_state
+    assert "leaner costs" in report.steady_state
+    assert {r.fault for r in report.results} == {NOMINAL}
+
+
+def test_faults_without_a_place_in_a_scenario_are_left_out_and_named(tmp_path) -> None:
+    faults = {"actor.approver": FaultPlan(severities=(3,))}
+    suite = StressSuite(name="none", nominal_seeds=1, seeds=1, faults=faults)
+    report = run_campaign(replace(CAMPAIGN, suite=suite), tmp_path)
+    assert report.left_out == ("actor.approver in tiny: no order needs an approval",)
+    assert {r.fault for r in report.results} == {NOMINAL}
+
+
+def test_the_figures_of_a_campaign_fit_on_one_line(serial) -> None:
+    report, _ = serial
+    found = figures(CAMPAIGN, report, {"commit": "abc", "gate": "def", "replay": "twin replay"})
+    assert found["episodes"] == 20
+    assert found["simulated_hours"] == 20 * 20 * 24
+    assert found["bound"] == pytest.approx(1 - 0.05 ** (1 / 16))
+    text = line(found)
+    assert "\n" not in text
+    for part in ("commit abc", "seeds 1000000..1000001", "0 violations in 16 stressed", "digest"):
+        assert part in text
+    told_lines = list(told(found, [result(violations=("9 x",))]))
+    assert any("9 x" in text for text in told_lines)
+
+
+def test_the_bound_of_a_rate_is_exact() -> None:
+    assert rate_bound(0, 300) == pytest.approx(0.00994, abs=1e-5)
+    assert rate_bound(1, 100) == pytest.approx(0.0466, abs=1e-4)
+    assert rate_bound(5, 5) == 1.0
+    assert rate_bound(0, 0) is None
+
+
+def test_ray_finds_what_one_process_finds(serial, tmp_path) -> None:
+    pytest.importorskip("ray")
+    report, _ = serial
+    assert run_campaign(CAMPAIGN, tmp_path, Executor("ray", 2)).digest == report.digest
+
+
+def test_without_ray_the_executor_says_what_to_install(monkeypatch, tmp_path) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(UsageError, match="pip install"):
+        run_campaign(CAMPAIGN, tmp_path, Executor("ray", 2))
 
 
 def test_a_damaged_journal_is_refused_with_its_line(tmp_path) -> None:

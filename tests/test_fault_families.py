@@ -420,7 +420,16 @@ def test_lead_times_are_longer_by_the_factor_and_never_shorter(world) -> None:
         assert (factor[:5] == 1).all()
         assert (factor[15:] == 1).all()
         assert (factor[5:15] >= 1).all()
-        assert factor[5:15].mean() == pytest.approx(2.0, rel=0.2 if cv else 1e-12)
+        assert factor[5:11].mean() == pytest.approx(2.0, rel=0.2 if cv else 1e-12)
+
+
+def test_a_late_shipment_is_healed_with_the_window(world) -> None:
+    calm = draw_path(world, 1)
+    fault = build_fault("world.lead_time")
+    assert isinstance(fault, WorldFault)
+    path = fault.transform(world, calm, 5, 1, WINDOW)
+    arrival = np.arange(world.periods)[:, None] + path.lead_time
+    assert (arrival[5:15] <= WINDOW.end_d + calm.lead_time[5:15]).all()
 
 
 def test_an_outage_spreads_within_its_radius(world) -> None:

@@ -94,6 +94,7 @@ def observed(case: Case = CASE) -> Observed:
         misread=tuple(witness.misread),
         weights=(weights, weights),
         policy_hash=policy_hash(witness),
+        rule=rule,
     )
 
 
@@ -230,22 +231,35 @@ def test_weights_that_were_written_to_are_noticed(sound) -> None:
     assert broken(replace(sound, weights=(before, "after"))) == [27]
 
 
+def with_flow(run: Observed, **changes: Any) -> Observed:
+    return replace(run, course=replace(run.course, flow=replace(run.course.flow, **changes)))
+
+
+LATE = np.arange(WORLD.periods) >= 12
+
+
 def test_service_backlog_and_agents_have_to_come_back(sound) -> None:
     course = sound.course
-    late = np.arange(WORLD.periods) >= 12
-    for worse in (
-        replace(course, served=np.where(late, 0.7, 1.0) * course.served),
-        replace(course, backlog=course.backlog + 100.0 * late),
-        replace(course, fallbacks=course.fallbacks + late),
-    ):
-        assert broken(replace(sound, course=worse)) == [28]
-    early = replace(course, served=np.where(late, 1.0, 0.1) * course.served)
-    assert broken(replace(sound, course=early)) == []
+    served = np.where(LATE, 0.7, 1.0) * course.flow.served
+    assert broken(with_flow(sound, served=served)) == [28]
+    assert broken(with_flow(sound, backlog=course.flow.backlog + 100.0 * LATE)) == [28]
+    stuck = replace(course, fallbacks=course.fallbacks + LATE)
+    assert broken(replace(sound, course=stuck)) == [28]
+    early = np.where(LATE, 1.0, 0.1) * course.flow.served
+    assert broken(with_flow(sound, served=early)) == []
+
+
+def test_what_the_static_policy_cannot_mend_either_is_no_fault_of_the_agents(sound) -> None:
+    served = np.where(LATE, 0.7, 1.0) * sound.course.flow.served
+    closed = replace(sound.path, lane_open=np.where(LATE[:, None], 0.0, sound.path.lane_open))
+    worse = with_flow(sound, served=served)
+    assert 28 in broken(worse)
+    assert 28 not in broken(replace(worse, path=closed))
 
 
 def test_nothing_is_asked_of_a_case_without_terms_of_recovery(sound) -> None:
     free = replace(sound, case=replace(CASE, recovery=None))
-    assert broken(replace(free, course=replace(free.course, served=0 * free.course.served))) == []
+    assert broken(with_flow(free, served=0 * free.course.flow.served)) == []
 
 
 # The world

@@ -19,7 +19,8 @@ class LeadTime(Targets, WorldFault):
     """Multiply the lead times of shipments that leave in the window by the ladder's factor.
 
     With a coefficient of variation the factor of each shipment is lognormal with that mean, and
-    never below one.
+    never below one. What is still under way when the window ends needs no longer from there on than
+    it would have from the start.
     """
 
     family: ClassVar[str] = "world.lead_time"
@@ -39,7 +40,9 @@ class LeadTime(Targets, WorldFault):
         spread = np.sqrt(np.log1p(self.cv**2))
         shape = path.lead_time.shape
         luck = stream(seed, f"fault/{self.family}").standard_normal(shape)[places]
-        factor = self.at(severity) * np.exp(spread * luck - spread**2 / 2)
+        factor = np.maximum(self.at(severity) * np.exp(spread * luck - spread**2 / 2), 1.0)
+        usual = path.lead_time[places]
+        left_d = window.end_d - window.periods(world)[:, None] * world.period_d
         lead_time = path.lead_time.copy()
-        lead_time[places] *= np.maximum(factor, 1.0)
+        lead_time[places] = np.minimum(factor * usual, left_d + usual)
         return replace(path, lead_time=lead_time)

@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 from stress.case import Case
 from stress.invariants.world import world_problems
 from twin.engine.ledger import PeriodLedger
-from twin.exogenous.path import SamplePath
+from twin.env.rules import OrderingRule
+from twin.exogenous.path import SamplePath, draw_path
 from twin.kpi.resilience import units_served
+from twin.simulation import run_rule
 
 if TYPE_CHECKING:
     from agents.gateway.episode import Outcome
@@ -22,11 +24,27 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Course:
-    """How an episode went, period by period, and what it cost: enough to compare two by."""
+class Flow:
+    """How goods went, period by period."""
 
     served: Floats  # (period,) units of the period's own demand served in it
     backlog: Floats  # (period,) units owed to customers, and ordered from sources but not shipped
+    ordered: Floats  # (period,) units
+
+    @classmethod
+    def of(cls, ledger: PeriodLedger) -> Flow:
+        """The flow of a run."""
+        q, world = ledger.quantities, ledger.world
+        customers = np.where(world.lost[None, :, None], 0.0, q.unmet).sum(axis=(1, 2))
+        backlog = customers + q.waiting.sum(axis=(1, 2))
+        return cls(units_served(ledger), backlog, q.ordered.sum(axis=(1, 2)))
+
+
+@dataclass(frozen=True)
+class Course:
+    """How an episode went and what it cost: enough to compare two by."""
+
+    flow: Flow
     fallbacks: NDArray[np.intp]  # (period,) decisions taken by the static policy
     money: float  # spent on tools
     digest: str  # of the ledger
@@ -38,20 +56,7 @@ class Course:
         fallbacks = np.zeros(ledger.world.periods, dtype=np.intp)
         for decision in outcome.trace:
             fallbacks[decision.epoch] += decision.verdict == "fallback"
-        return cls(
-            served=units_served(ledger),
-            backlog=_owed(ledger),
-            fallbacks=fallbacks,
-            money=outcome.account.money,
-            digest=ledger.digest,
-        )
-
-
-def _owed(ledger: PeriodLedger) -> Floats:
-    q, world = ledger.quantities, ledger.world
-    customers = np.where(world.lost[None, :, None], 0.0, q.unmet).sum(axis=(1, 2))
-    owed: Floats = customers + q.waiting.sum(axis=(1, 2))
-    return owed
+        return cls(Flow.of(ledger), fallbacks, outcome.account.money, ledger.digest)
 
 
 @dataclass(frozen=True)
@@ -69,11 +74,20 @@ class Observed:
     weights: tuple[str, str]
     """Digest of the policy's weights before and after."""
     policy_hash: str
+    rule: OrderingRule
+    """The static policy that stands in for agents."""
 
     @property
     def ledger(self) -> PeriodLedger:
         """What happened."""
         return self.outcome.ledger
+
+    def without_tools(self) -> tuple[Flow, Flow]:
+        """The static policy on its own, with the faults of the world and without any."""
+        world = self.ledger.world
+        paths = (self.path, draw_path(world, self.case.seed))
+        struck, calm = (Flow.of(run_rule(world, path, self.rule)) for path in paths)
+        return struck, calm
 
     @cached_property
     def world_problems(self) -> dict[int, str]:
