@@ -6,7 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from twin.scenario.quantities import Amount, Model, Share
+from twin.scenario.quantities import Model, Share
+from twin.scenario.weighted import Weighted
 
 
 class ConstantShare(Model):
@@ -57,28 +58,12 @@ class BetaShare(Model):
     """Sum of the two shape parameters."""
 
 
-class EmpiricalShare(Model):
+class EmpiricalShare(Weighted):
     """One of the given shares, drawn with replacement."""
 
     model: Literal["empirical"]
     values: Annotated[tuple[Share, ...], Field(min_length=1, max_length=10_000)]
     """Shares that were observed."""
-    weights: Annotated[tuple[Amount, ...], Field(max_length=10_000)] = ()
-    """How often each one occurs, in any unit; equally often by default."""
-
-    @model_validator(mode="after")
-    def _weighted(self) -> EmpiricalShare:
-        if self.weights and len(self.weights) != len(self.values):
-            raise ValueError(f"{len(self.weights)} weights for {len(self.values)} values")
-        if self.weights and sum(self.weights) <= 0:
-            raise ValueError("the weights are all zero")
-        return self
-
-    @property
-    def probabilities(self) -> tuple[float, ...]:
-        """Probability of each value."""
-        weights = self.weights or (1.0,) * len(self.values)
-        return tuple(weight / sum(weights) for weight in weights)
 
 
 def _share_shorthand(value: Any) -> Any:
