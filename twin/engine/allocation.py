@@ -52,6 +52,8 @@ class Allocator:
 
     def grant(self, want: Floats, stock: Floats) -> Floats:
         """What each lane may ship of its wishes: (lane, product); ``stock`` (node, product)."""
+        if self._world.model.independent_links:
+            return self._each_for_itself(want, stock)
         granted = np.zeros_like(want)
         left = stock
         for lanes in self._ranks:
@@ -80,7 +82,16 @@ class Allocator:
         """In proportion to what the lanes want."""
         world = self._world
         claims = world.outbound.total(world.recipes.claims(want))
-        ratio = np.minimum(stock / np.maximum(claims, TINY), 1.0)[world.source]
+        return self._limited(want, np.minimum(stock / np.maximum(claims, TINY), 1.0)[world.source])
+
+    def _each_for_itself(self, want: Floats, stock: Floats) -> Floats:
+        """Each lane may take all of its source's stock, whatever the others take."""
+        world = self._world
+        claims = world.recipes.claims(want)
+        return self._limited(want, np.minimum(stock[world.source] / np.maximum(claims, TINY), 1.0))
+
+    def _limited(self, want: Floats, ratio: Floats) -> Floats:
+        """What is granted when so much of each claim (lane, product) can be met."""
         granted: Floats = want * ratio
         for lane, bill in self._bills.items():
             by_component = np.where(bill.components > 0, ratio[lane, bill.used], 1.0)

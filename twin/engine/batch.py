@@ -360,9 +360,7 @@ class BatchEngine:
 
     def _independently(self, want: Any, stock: Any) -> Any:
         """Each lane may take all of its source's stock, whatever the others take."""
-        plain = self.arrays.recipes.plain
-        stock = stock[self.arrays.source]
-        return self.xp.minimum(want, stock if plain is None else stock / plain)
+        return self.arrays.recipes.grant_each(want, stock[self.arrays.source], self.arrays.ratio)
 
     def _stock(self) -> Any:
         """On hand as far as it is there: independent links can owe more than there is."""

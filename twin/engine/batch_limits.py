@@ -36,7 +36,7 @@ class BatchLimit:
             room = self.most[d]
             if inside is not None:
                 room = self.xp.clip(room - inside[d], 0, None)
-            share = ratio(room, load)
+            share = self._share(room, load, ratio)
             total = share if total is None else self.xp.minimum(total, share)
         return total
 
@@ -52,9 +52,13 @@ class BatchLimit:
         """Share of the units (item, product, B) that finds room in ``count`` (item, B) items."""
         total: Any = None
         for d, load in enumerate(self.loads(units)):
-            share = ratio(count * self.most[d], load)
+            share = self._share(count * self.most[d], load, ratio)
             total = share if total is None else self.xp.minimum(total, share)
         return total
+
+    def _share(self, room: Any, load: Any, ratio: Callable[[Any, Any], Any]) -> Any:
+        """What takes no room always fits, so that weightless goods do not wait."""
+        return self.xp.where(load > 0, ratio(room, load), 1.0)
 
 
 def over_products(x: Any) -> Any:

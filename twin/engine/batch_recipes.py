@@ -18,11 +18,13 @@ from twin.network.world import World
 class BatchBill:
     """The bill of materials behind one lane, as dense products x products."""
 
+    lane: int
     node: int
     spread: Any  # (component, product made) units of component per unit that leaves
     needs: Any  # (product made, component, 1) whether it is needed
     place: Any  # (lane, product, 1) 1 where this bill says what is used
     at_node: Any  # (node, 1, 1) 1 at the factory
+    at_lane: Any  # (lane, 1, 1) 1 on the lane
 
 
 @dataclass(frozen=True)
@@ -71,10 +73,22 @@ class BatchRecipes:
                 stock = self.xp.clip(stock - self.claimed(part), 0, None)
         return granted
 
-    def _share(self, want: Any, ratio: Any) -> Any:
-        granted = want * ratio[self.source]
+    def grant_each(self, want: Any, stock: Any, ratio: Callable[[Any, Any], Any]) -> Any:
+        """As ``grant`` where every lane has the stock (lane, product, B) to itself."""
+        claimed = want if self.plain is None else want * self.plain
         for bill in self.bills:
-            scarce = self.xp.where(bill.needs > 0, ratio[bill.node][None], 1.0)
+            claimed = claimed + bill.at_lane * (bill.spread @ (want * bill.place).sum(0))[None]
+        share = ratio(stock, claimed)
+        return self._limited(want, want * share, [share[bill.lane] for bill in self.bills])
+
+    def _share(self, want: Any, ratio: Any) -> Any:
+        shares = [ratio[bill.node] for bill in self.bills]
+        return self._limited(want, want * ratio[self.source], shares)
+
+    def _limited(self, want: Any, granted: Any, shares: list[Any]) -> Any:
+        """What the scarcest component allows, by the shares (product, B) each bill is granted."""
+        for bill, share in zip(self.bills, shares, strict=True):
+            scarce = self.xp.where(bill.needs > 0, share[None], 1.0)
             granted = self.xp.where(bill.place > 0, want * self.xp.amin(scarce, 1)[None], granted)
         return granted
 
@@ -88,8 +102,11 @@ def _bill(world: World, bill: Bill, real: Callable[[Any], Any]) -> BatchBill:
     node = int(world.source[bill.lane])
     at_node = np.zeros((nodes, 1, 1))
     at_node[node] = 1.0
+    at_lane = np.zeros((lanes, 1, 1))
+    at_lane[bill.lane] = 1.0
     needs = (spread.T > 0).astype(float)[..., None]
-    return BatchBill(node, real(spread), real(needs), real(place), real(at_node))
+    cast = (real(table) for table in (spread, needs, place, at_node, at_lane))
+    return BatchBill(bill.lane, node, *cast)
 
 
 def _ranks(world: World, real: Callable[[Any], Any]) -> tuple[Any | None, ...]:

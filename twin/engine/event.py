@@ -17,7 +17,7 @@ from twin.engine.decision import Decision
 from twin.engine.fleet import VehiclePools
 from twin.engine.ledger import PeriodLedger, Quantities
 from twin.engine.placing import OrderDesk, State
-from twin.engine.rules import Rules
+from twin.engine.rules import TINY, Rules
 from twin.engine.serving import Counter
 from twin.engine.shelf import Shelf
 from twin.errors import SimulationError
@@ -226,7 +226,10 @@ class EventEngine:
             self._send(shipped, ages)
         else:
             self.quantities.scrapped[t] += scrapped
-            self._send(shipped - scrapped, ages)
+            good = shipped - scrapped
+            if ages is not None and self._shelf is not None:
+                ages = self._shelf.part(ages, good / np.maximum(shipped, TINY))
+            self._send(good, ages)
 
     def _record_shipments(self, shipped: Floats) -> None:
         t, rules, rows = self.t, self._rules, self.quantities
@@ -242,10 +245,10 @@ class EventEngine:
         loaded = self.vehicles.load(ready, self._booking, t, self.quantities.trips[t])
         if not self._rules.carrier.any():
             return loaded
+        loaded = np.floor(loaded + 1e-9) if self.world.model.integral else loaded
         rest = np.where(self._rules.carrier[:, None], ready - loaded, 0.0)
         rest = np.floor(rest + 1e-9) if self.world.model.integral else rest
         self.quantities.carrier[t] += rest.sum(axis=1)
-        loaded = np.floor(loaded + 1e-9) if self.world.model.integral else loaded
         return loaded + rest
 
     def _allocate(self, want: Floats) -> Floats:
@@ -274,7 +277,7 @@ class EventEngine:
         for arrival_after, lanes, members in self._convoys_of(self.t):
             if not any(moves[lane] for lane in members):
                 continue
-            aboard = None if ages is None else self._good_ages(ages, self.t)[lanes]
+            aboard = None if ages is None else ages[lanes]
             convoy = Convoy(lanes, units[lanes], aboard, self.t)
             if arrival_after > 0.0:
                 self._travel(convoy, arrival_after)
@@ -295,10 +298,6 @@ class EventEngine:
     def _arrive_together(self, at: float) -> None:
         for convoy in self._on_the_road.pop(at):
             self._arrive(convoy)
-
-    def _good_ages(self, ages: Floats, t: int) -> Floats:
-        """Ages of what is not scrapped on the way."""
-        return ages * self.path.good[t][:, None, None] if self._rules.lossy else ages
 
     def _convoys_of(self, t: int) -> list[tuple[float, Ints | slice, list[int]]]:
         """Lanes grouped by the lead time of the shipments that leave in period ``t``."""

@@ -16,6 +16,7 @@ from twin.errors import InvariantError
 from twin.network.world import World
 
 Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
 TOLERANCE = 1e-9
 """Relative tolerance of the conservation laws."""
 
@@ -160,7 +161,7 @@ class PeriodLedger:
                 raise InvariantError(
                     f"law broken: {law}",
                     f"period {period}",
-                    f"{float(np.nanmax(np.abs(error))):.6g} off",
+                    f"{float(np.abs(error).max()):.6g} off",
                     "0",
                 )
 
@@ -208,7 +209,7 @@ def conservation_errors(ledger: PeriodLedger) -> dict[str, Floats]:
     q, world = ledger.quantities, ledger.world
     lost = world.lost
     asked = q.demand + q.substituted
-    least_asked = asked.min(axis=(1, 2), initial=0.0)
+    least_asked = _least_asked(asked, q.unmet, lost)
     asked -= q.sold  # now what the period left open, or more than closed
     backlog = np.cumsum(asked[:, ~lost], axis=0)
     money, independent = ledger.accounts, world.model.independent_links
@@ -226,6 +227,15 @@ def conservation_errors(ledger: PeriodLedger) -> dict[str, Floats]:
         "stock fits its storage": np.maximum(_overfull(ledger), 0.0),
         "every number is finite": np.where(finite, 0.0, np.inf),
     }
+
+
+def _least_asked(asked: Floats, unmet: Floats, lost: Flags) -> Floats:
+    """The least that is asked for once customers who waited have turned to substitutes: (period,)."""
+    least = asked.min(axis=(1, 2), initial=0.0)
+    if (least < 0).any():
+        waiting = np.where(lost[:, None], 0.0, unmet[:-1])
+        least = np.append(least[:1], (asked[1:] + waiting).min(axis=(1, 2), initial=0.0))
+    return least
 
 
 def _stock_error(ledger: PeriodLedger) -> Floats:

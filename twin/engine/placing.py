@@ -99,24 +99,28 @@ class OrderDesk:
         return xp.where(self._column(self._batch, orders) + 0 * orders > 0, lots, cut)
 
     def _by_preference(self, orders: Any, state: State) -> Any:
-        """Ask the preferred lane for what its source can give, the next one for the rest."""
+        """Ask the preferred lane for what its source can give, the next one for the rest.
+
+        Nodes look at the same stock at the same time: two may count on the same units.
+        """
         xp, world = self._xp, self._world
         # A cross-dock holds nothing and can get everything.
         endless = np.where(world.passes, np.inf, 0.0)[:, None]
-        left = state.available + self._column(endless, state.available)
-        for lanes, ranks in self._ranked:
+        available = state.available + self._column(endless, state.available)
+        for lanes, ranks, last in self._ranked:
             wanted = xp.where(self._column(lanes, orders) > 0, orders, 0 * orders)
             open_need = _sum_by(world.inbound.matrix, wanted, self._cast)
-            for place, rank in enumerate(ranks):
-                mask = self._column(rank, orders)
+            final = self._column(last, orders) + 0 * orders > 0
+            for rank in ranks:
                 need = open_need[world.destination]
-                offered = xp.minimum(left[world.source], self._room(need))
-                offered = xp.where((state.gate > 0)[:, None], offered, 0 * offered)
-                asked = need if place == len(ranks) - 1 else xp.minimum(need, offered)
-                asked = xp.where(mask > 0, asked, 0 * asked)
-                orders = xp.where(mask > 0, asked, orders)
+                # The room is finite even where the stock is not, so that a closed lane offers 0.
+                offered = xp.minimum(available[world.source], self._room(need))
+                offered = offered * (1.0 * (state.gate > 0))[:, None]
+                asked = xp.where(final, need, xp.minimum(need, offered))
+                mask = self._column(rank, orders) + 0 * orders > 0
+                asked = xp.where(mask, asked, 0 * asked) * self._column(world.carries, orders)
+                orders = xp.where(mask, asked, orders)
                 open_need = open_need - _sum_by(world.inbound.matrix, asked, self._cast)
-                left = xp.clip(left - _sum_by(world.outbound.matrix, asked, self._cast), 0, None)
         return orders
 
     def _room(self, need: Any) -> Any:
@@ -149,19 +153,22 @@ def _lot_sizes(world: World) -> NDArray[np.float64]:
     )
 
 
-def _preferences(world: World) -> list[tuple[Flags, list[Flags]]]:
-    """Lanes into the nodes that order by preference, and one mask per rank, the best first.
+def _preferences(world: World) -> list[tuple[Flags, list[Flags], Flags]]:
+    """Lanes into each node that orders by preference, one mask per rank, the best first.
 
-    Nodes with the same number of ranks are worked together only if their sources are apart, so each
-    node has its own entry: what one has been promised is gone for the next.
+    And, of (lane, product), the last lane that carries a product: it is asked for what remains.
     """
     found = []
+    ranks = np.array([lane.preference for lane in world.transport])
     for i, node in enumerate(world.model.nodes.values()):
         lanes = np.equal(world.destination, i) & ~world.produces
         if node.sourcing == "preference" and lanes.sum() > 1:
-            ranks = np.array([lane.preference for lane in world.transport])
             order = sorted(np.flatnonzero(lanes), key=lambda j: (ranks[j], j))
-            found.append((lanes, [np.arange(len(lanes)) == j for j in order]))
+            place = np.zeros(len(lanes))
+            place[order] = 1 + np.arange(len(order))
+            carried = place[:, None] * world.carries
+            last = (carried > 0) & (carried == carried.max(axis=0))
+            found.append((lanes, [np.arange(len(lanes)) == j for j in order], last))
     return found
 
 

@@ -34,12 +34,10 @@ class Counter:
         if not self._swaps:
             return Served(sold, unmet, None)
         moved = np.zeros_like(want)
+        # Customers of a closed node go home, they do not take something else.
+        is_open = np.broadcast_to(works, (len(want), 1))[:, 0] > 0
         for wanted, instead, share in self._swaps:
-            # Customers of a closed node go home, they do not take something else.
-            asked = (
-                np.minimum(unmet[:, wanted] * share, want[:, wanted])
-                * (np.asarray(works) > 0)[..., 0]
-            )
+            asked = np.minimum(unmet[:, wanted] * share, want[:, wanted]) * is_open
             taken = np.minimum(asked, stock[:, instead] - sold[:, instead])
             taken = np.where(np.isfinite(taken), taken, asked)
             moved[:, wanted] -= taken

@@ -26,7 +26,7 @@ class Shelf:
         self._limited = (~world.unlimited).astype(float)[:, None]
         self._stock = self._fresh(world.initial_stock[:, self.goods])  # (node, good, left)
         self._dock = self._fresh(np.zeros((len(world.lanes), len(self.goods))))
-        self._new = (world.unlimited[world.source] | _makes(world))[:, None, None]
+        self._new = _comes_fresh(world)[:, self.goods, None]
 
     def grow_older(self) -> Floats:
         """A period passes; returns what spoils on the shelves: (node, product)."""
@@ -46,13 +46,18 @@ class Shelf:
         """Ages of what leaves on each lane, when the lanes claim stock: (lane, good, left).
 
         ``claims`` and ``shipped`` (lane, product). Lanes that leave the same node take the same
-        mix; what an unlimited source sends, and what has just been made, is fresh.
+        mix, less what a yield below one costs; what an unlimited source sends, and what has just
+        been made of components, is fresh.
         """
         total = self._world.outbound.total(claims)
         source = self._world.source
-        share = (claims / np.maximum(total, 1e-300)[source])[:, self.goods, None]
+        share = (shipped / np.maximum(total, 1e-300)[source])[:, self.goods, None]
         mix = self.take(total)[source] * share
         return np.where(self._new, self._fresh(shipped[:, self.goods]), mix)
+
+    def part(self, ages: Floats, share: Floats) -> Floats:
+        """A share (lane, product) of the units on each lane (lane, good, left), of every age."""
+        return ages * share[:, self.goods, None]
 
     def arrive(self, lanes: Ints | slice, ages: Floats, periods: int) -> None:
         """Put a shipment that left ``periods`` ago on the dock."""
@@ -98,8 +103,9 @@ def aged(ages: Floats, periods: int) -> Floats:
     return older
 
 
-def _makes(world: World) -> NDArray[np.bool_]:
-    """Lanes on which something new is made."""
-    made = world.produces.copy()
-    made[[bill.lane for bill in world.recipes.bills]] = True
-    return made
+def _comes_fresh(world: World) -> NDArray[np.bool_]:
+    """What is new when it leaves: (lane, product)."""
+    new = np.repeat((world.unlimited[world.source] | world.produces)[:, None], world.shape[2], 1)
+    for bill in world.recipes.bills:
+        new[bill.lane, bill.made] = True
+    return new

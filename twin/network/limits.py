@@ -66,9 +66,9 @@ class Limit:
     def aboard(self, units: Floats, vehicles: Floats) -> Floats:
         """Share of the units (load, product) that finds room in so many items: (load,)."""
         load = self.load(units)
-        share: Floats = (np.minimum(load, vehicles * self.most) / np.maximum(load, 1e-300)).min(
-            axis=0
-        )
+        fits = np.minimum(load, vehicles * self.most) / np.maximum(load, 1e-300)
+        # What takes no room always fits.
+        share: Floats = np.where(load > 0, fits, 1.0).min(axis=0)
         return share
 
 

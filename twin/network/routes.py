@@ -90,7 +90,8 @@ def _carries(
     for lane, (_, destination), production in zip(lanes, ends, produces, strict=True):
         own = _to_stock(model.nodes[destination])
         made = set(own.bom) if own is not None and not production else set()
-        named = set(lane.products) or set(model.products)
+        # Production without a bill of materials makes nothing, a lane without a list brings all.
+        named = set(lane.products) if lane.products or production else set(model.products)
         rows.append([name in named and name not in made for name in model.products])
     return np.array(rows, dtype=bool).reshape(len(lanes), len(model.products))
 
@@ -121,8 +122,9 @@ def order_shares(routes: Routes) -> Floats:
 
     Shares as given, else equal ones, of the lanes that carry the product.
     """
-    lanes, products = routes.carries.shape
-    counts = np.bincount(routes.destination[~routes.produces], minlength=1) if lanes else [1]
+    products = routes.carries.shape[1]
+    nodes = int(routes.destination.max(initial=0)) + 1
+    counts = np.bincount(routes.destination[~routes.produces], minlength=nodes)
     given = np.array(
         [
             lane.share or 1.0 / max(counts[d], 1)
@@ -130,7 +132,7 @@ def order_shares(routes: Routes) -> Floats:
         ]
     )
     weight = np.where(routes.carries, given[:, None], 0.0)
-    total = np.zeros((int(routes.destination.max(initial=0)) + 1, products))
+    total = np.zeros((nodes, products))
     np.add.at(total, routes.destination, weight)
     whole = total[routes.destination]
     # Shares of lanes that carry everything sum to one but for rounding, and stay as they are given.
