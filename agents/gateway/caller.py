@@ -69,6 +69,7 @@ class Call:
     judge: Callable[[bytes], list[float]]  # raises ToolBoundaryError for an invalid answer
     clarify: Callable[[Call], Cleared] | None = None  # for an answer that may be ambiguous
     allowed: bool = True  # on the agent's capability list
+    period: int = 0
     suspect: bytes = b""  # the last answer that failed
     numbers: list[float] = field(default_factory=list)
     attempts: int = 0  # that left the agent

@@ -30,9 +30,9 @@ class Clarifier:
         self._caller = caller
         self._desk = desk
 
-    def clarify(self, check: AnswerCheck, period: int, call: Call) -> Cleared:
+    def clarify(self, check: AnswerCheck, call: Call) -> Cleared:
         """Whether the call's last answer could be read after all; its numbers are set then."""
-        found = check.ambiguous(call.suspect, period)
+        found = check.ambiguous(call.suspect, call.period)
         call.suspect = b""
         if found is None or not self._caller.pay(call.id):
             return False

@@ -136,7 +136,8 @@ class AnswerCheck:
                 label = Label.SCHEMA if len(values) != bounds.count else Label.IMPLAUSIBLE
                 raise ToolBoundaryError(label, f"{name}: {complaint}", self.spec.name)
             numbers += values
-        self._sealed(body)
+        if not is_sealed(body):
+            raise ToolBoundaryError(Label.DIGEST_MISMATCH, "", self.spec.name)
         return numbers
 
     def ambiguous(self, body: bytes, period: int) -> Ambiguous | None:
@@ -151,12 +152,9 @@ class AnswerCheck:
         accepted = [x for name in self.spec.fields for x in getattr(answer, name)]
         if answer.key != key or answer.effective != period or accepted != wish:
             raise ToolBoundaryError(Label.ECHO_MISMATCH, "not what was asked", self.spec.name)
-        self._sealed(body)
-        return wish
-
-    def _sealed(self, body: bytes) -> None:
         if not is_sealed(body):
             raise ToolBoundaryError(Label.DIGEST_MISMATCH, "", self.spec.name)
+        return wish
 
     def _answer(self, body: bytes, call: str, period: int) -> Any:
         tool = self.spec.name

@@ -8,7 +8,7 @@ its key makes that at most one effect.
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from functools import partial
 from time import perf_counter
@@ -19,7 +19,7 @@ import simpy
 from numpy.typing import NDArray
 
 from agents.gateway.approval import ApprovalSeeker, ApprovalVerdict
-from agents.gateway.caller import Call, Caller, Desk, Failure
+from agents.gateway.caller import Call, Caller, Cleared, Desk, Failure
 from agents.gateway.clarify import Clarifier
 from agents.gateway.fallback import LastGood
 from agents.gateway.plausible import read_bounds, write_bounds
@@ -56,6 +56,41 @@ class Turn:
         return all(read.age == 0 for read in self.reads)
 
 
+@dataclass(frozen=True)
+class _Reading:
+    """One read of every epoch, prepared."""
+
+    template: Template
+    check: AnswerCheck
+    allowed: bool
+    clarify: Callable[[Call], Cleared] | None
+
+    @classmethod
+    def of(
+        cls,
+        spec: AgentSpec,
+        number: int,
+        limit: tuple[Floats, Floats],
+        capability: Capability,
+        clarifier: Clarifier | None,
+    ) -> _Reading:
+        read = spec.reads[number]
+        check = AnswerCheck.of(read.tool, read.entity, read_bounds(read, *limit))
+        return cls(
+            Template.of(spec.name, read.tool, read.entity, number),
+            check,
+            capability.allows(read.tool, read.entity),
+            None if clarifier is None else partial(clarifier.clarify, check),
+        )
+
+    def call(self, t: int) -> Call:
+        """The call of period ``t``."""
+        name = self.template.call(t)
+        judge = partial(self.check.read, call=name, period=t)
+        body = self.template.read(t)
+        return Call(name, self.template.tool, body, judge, self.clarify, self.allowed, t)
+
+
 class GatewaySession:
     """One agent's way through the tools, for one episode."""
 
@@ -76,17 +111,14 @@ class GatewaySession:
         self._policy = policy
         self._desk = desk
         self._period_d = period_d
-        self._reads = tuple(
-            (
-                Template.of(spec.name, read.tool, read.entity, number),
-                AnswerCheck.of(read.tool, read.entity, read_bounds(read, *limit)),
-            )
-            for number, read in enumerate(spec.reads)
-        )
+        clarifier = Clarifier(spec.name, self.caller, desk)
         asks = desk.tools.clarify.by != "nobody"
-        self._clarifier = Clarifier(spec.name, self.caller, desk) if asks else None
+        self._reads = tuple(
+            _Reading.of(spec, number, limit, capability, clarifier if asks else None)
+            for number in range(len(spec.reads))
+        )
         tool = WRITE_TOOL[spec.role]
-        self._capability = capability
+        self._may_write = capability.allows(tool, spec.entity)
         self._write = Template.of(spec.name, tool, spec.entity, len(spec.reads))
         self._receipt = AnswerCheck.of(tool, spec.entity, write_bounds(spec))
         self._seeker = None if limits is None else ApprovalSeeker(spec, limits, desk)
@@ -95,7 +127,7 @@ class GatewaySession:
     @property
     def answer_cap(self) -> int:
         """Most bytes of any answer that this session may accept."""
-        return max(check.size_cap for check in (self._receipt, *(c for _, c in self._reads)))
+        return max(check.size_cap for check in (self._receipt, *(r.check for r in self._reads)))
 
     @property
     def killed(self) -> bool:
@@ -115,7 +147,7 @@ class GatewaySession:
         asked = clock.now
         reads: list[ReadTrace] = []
         observation = yield from self._observe(t, reads)
-        seen, seen_s = clock.now, perf_counter()
+        seen, seen_s = clock.now, perf_counter() if self._desk.tracing else 0.0
         write: Call | None = None
         may_act = observation is not None and not self.killed
         wish = self._decide(t, observation) if observation is not None and may_act else None
@@ -135,7 +167,7 @@ class GatewaySession:
             asked,
             seen,
             clock.now,
-            (seen_s, perf_counter()),
+            (seen_s, perf_counter() if self._desk.tracing else 0.0),
             0 if write is None else write.attempts,
             () if write is None else write.failures,
         )
@@ -146,21 +178,18 @@ class GatewaySession:
         """The observation from fresh or last good answers; None when one is missing."""
         numbers: list[float] = []
         ages: list[float] = []
-        for index, (template, check) in enumerate(self._reads):
-            name = template.call(t)
-            judge = partial(check.read, call=name, period=t)
-            call = Call(name, template.tool, template.read(t), judge)
-            call.allowed = self._capability.allows(template.tool, template.entity)
-            if self._clarifier is not None:
-                call.clarify = partial(self._clarifier.clarify, check, t)
-            asked = self._desk.clock.now
+        tracing = self._desk.tracing
+        for index, reading in enumerate(self._reads):
+            call = reading.call(t)
+            asked = self._desk.clock.now if tracing else 0.0
             failure = yield from self.caller.carry_out(call)
             if failure is None:
                 self._last_good.remember(index, t, call.numbers)
             known = self._last_good.recall(index, t)
-            if self._desk.tracing:
+            if tracing:
                 times = asked, self._desk.clock.now
-                traced.append(_read_trace(call, template.entity, failure, known, times))
+                entity = reading.template.entity
+                traced.append(_read_trace(call, entity, failure, known, times))
             if known is None:
                 return None
             ages.append(float(known[0]))
@@ -184,7 +213,7 @@ class GatewaySession:
         name, key = self._write.call(t), self._write.key(t)
         judge = partial(self._receipt.write, call=name, period=t, key=key, wish=wish)
         call = Call(name, self._write.tool, self._write.write(t, wish), judge)
-        call.allowed = self._capability.allows(self._write.tool, self._write.entity)
+        call.allowed = self._may_write
         return call
 
     def _place(self, call: Call, close: float) -> Generator[simpy.Event, Any, None]:
