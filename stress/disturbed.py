@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from agents.gateway.incident import Incident
 
 
+KILL = "actor.kill_switch"
+
+
 @dataclass(frozen=True)
 class Counts:
     """How often a fault struck, and how often that was noticed."""
@@ -56,7 +59,7 @@ class Disturbed:
         for actor in self._actors:
             found[actor.family] = Counts(actor.fired, actor.seen)
         for incident in self.incidents:
-            found[incident.name] = Counts(incident.fired, _unapproved(outcome))
+            found[incident.name] = Counts(incident.fired, _noticed_by(incident.name, outcome))
         for family, (before, after) in self._changes.items():
             felt = felt_periods(before, after, outcome.ledger)
             found[family] = Counts(struck_periods(before, after), felt)
@@ -81,6 +84,8 @@ class Disturbed:
             self.policy = actor
 
 
-def _unapproved(outcome: Outcome) -> int:
-    """Requests for approval that were denied, or that nobody answered."""
+def _noticed_by(incident: str, outcome: Outcome) -> int:
+    """Kills that took place; requests for approval that were denied, or that nobody answered."""
+    if incident == KILL:
+        return outcome.kills
     return outcome.approvals.get("denied", 0) + outcome.approvals.get("timeout", 0)

@@ -75,6 +75,8 @@ class CaseResult(Model):
     """Questions about ambiguous answers: resolved, unresolved."""
     kills: int = 0
     """Uses of the kill switch."""
+    locks: int = 0
+    """How often the provider locked the account."""
     fired: int = 0
     """How often the fault struck."""
     seen: int = 0

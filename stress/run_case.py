@@ -53,7 +53,7 @@ class _Courses:
         """The course of an undisturbed case, played when it is not known."""
         known = self._known.get(case.id)
         if known is None:
-            known = _play(case, ()).course
+            known = _play(case, (), None).course
             self.keep(case, known)
         return known
 
@@ -93,7 +93,8 @@ def crashed(case: Case, text: str, broken: tuple[str, ...] = ()) -> CaseResult:
 
 def _episode(case: Case) -> CaseResult:
     calm = _COURSES.of(case.undisturbed) if case.strikes else None
-    played = _play(case, case.strikes)
+    forecast = None if calm is None else calm.money
+    played = _play(case, case.strikes, forecast)
     if calm is None:
         _COURSES.keep(case, played.course)
         calm = played.course
@@ -108,11 +109,12 @@ def _episode(case: Case) -> CaseResult:
         policy_hash=_policy_hash(played.witness),
         rule=rule_of(case.scenario, case.fallback),
     )
-    broken = [*violations(observed), *_replayed(case, played)]
+    broken = [*violations(observed), *_replayed(case, played, forecast)]
     return _result(case, played.outcome, played.disturbed.counts(played.outcome), broken)
 
 
-def _play(case: Case, strikes: Sequence[Strike]) -> _Played:
+def _play(case: Case, strikes: Sequence[Strike], forecast: float | None) -> _Played:
+    """Play a case; a forecast of what its tools should cost limits what they may cost."""
     from agents.gateway.episode import run_through_tools
 
     world = world_of(case.scenario)
@@ -129,6 +131,7 @@ def _play(case: Case, strikes: Sequence[Strike]) -> _Played:
         disturbed.layers,
         trace=True,
         incidents=disturbed.incidents,
+        forecast=forecast,
     )
     weights = (before, weights_digest(policy))
     return _Played(outcome, disturbed, witness, Course.of(outcome), weights)
@@ -140,11 +143,11 @@ def _policy_hash(witness: Witness) -> str:
     return policy_hash(witness)
 
 
-def _replayed(case: Case, played: _Played) -> list[str]:
+def _replayed(case: Case, played: _Played, forecast: float | None) -> list[str]:
     """What law 26 has to say about a case that is played twice."""
     if int(case.id[:8], 16) % REPLAYED:
         return []
-    again = _play(case, case.strikes)
+    again = _play(case, case.strikes, forecast)
     same = again.course.digest == played.course.digest
     same = same and again.outcome.account == played.outcome.account
     return [] if same else [f"{title(26)}: played twice, with two outcomes"]
@@ -173,6 +176,7 @@ def _result(
         approvals=dict(sorted(outcome.approvals.items())),
         clarifications=dict(sorted(outcome.clarifications.items())),
         kills=outcome.kills,
+        locks=outcome.locks,
         fired=sum(count.fired for count in counts.values()),
         seen=sum(count.seen for count in counts.values()),
         fired_by={family: count.fired for family, count in sorted(counts.items())},

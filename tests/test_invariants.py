@@ -190,6 +190,11 @@ def test_more_retries_than_the_budget_are_noticed(sound) -> None:
     assert broken(with_outcome(sound, account=account)) == [18]
 
 
+def test_spending_beyond_the_forecast_and_its_buffer_is_noticed(sound) -> None:
+    account = replace(sound.outcome.account, money=2.0 * sound.calm.money)
+    assert broken(with_outcome(sound, account=account)) == [22]
+
+
 def test_gaps_doubles_and_anonymous_actions_in_the_record_are_noticed(sound) -> None:
     trace = sound.outcome.trace
     missing = with_outcome(sound, trace=(trace[0], *trace[2:]))
@@ -212,9 +217,9 @@ def test_every_so_many_cases_are_played_twice(monkeypatch) -> None:
     played: list[int] = []
     honest = running._play
 
-    def counted(case: Case, strikes: Any) -> Any:
+    def counted(case: Case, *more: Any) -> Any:
         played.append(case.seed)
-        return honest(case, strikes)
+        return honest(case, *more)
 
     monkeypatch.setattr(running, "_play", counted)
     monkeypatch.setattr(running, "REPLAYED", 1)
@@ -224,7 +229,7 @@ def test_every_so_many_cases_are_played_twice(monkeypatch) -> None:
 
 def test_weights_that_were_written_to_are_noticed(sound) -> None:
     policy = RulePolicy(WORLD, default_rule(WORLD))
-    policy.weights = [{"layer": np.zeros(3)}]  # type: ignore[attr-defined]
+    policy.weights = [{"layer": np.zeros(3, dtype=np.float32)}]  # type: ignore[attr-defined]
     before = weights_digest(policy)
     policy.weights[0]["layer"][1] = 1.0  # type: ignore[attr-defined]
     assert weights_digest(policy) != before

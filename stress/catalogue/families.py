@@ -13,6 +13,7 @@ from stress.catalogue.act_stuck import ActStuck
 from stress.catalogue.actor_approver import ApproverFails
 from stress.catalogue.actor_byzantine import Byzantine
 from stress.catalogue.actor_crash import Crash
+from stress.catalogue.actor_kill_switch import KillSwitchUse
 from stress.catalogue.actor_message_drop import MessageDrop
 from stress.catalogue.actor_pause import Pause
 from stress.catalogue.actor_retry_storm import RetryStorm
@@ -29,6 +30,7 @@ from stress.catalogue.channel_reset_peer import ResetPeer
 from stress.catalogue.channel_slicer import Slicer
 from stress.catalogue.channel_slow_close import SlowClose
 from stress.catalogue.channel_timeout import Timeout
+from stress.catalogue.network_account_lock import AccountLock
 from stress.catalogue.network_clock_skew import ClockSkew
 from stress.catalogue.network_clog import Clog
 from stress.catalogue.network_partition import Partition
@@ -80,7 +82,14 @@ _CHANNEL: tuple[type[Fault], ...] = (
     SlowClose,
     Corrupt,
 )
-_NETWORK: tuple[type[Fault], ...] = (Throttle, Partition, Clog, ProviderOutage, ClockSkew)
+_NETWORK: tuple[type[Fault], ...] = (
+    Throttle,
+    Partition,
+    Clog,
+    ProviderOutage,
+    AccountLock,
+    ClockSkew,
+)
 _WORLD: tuple[type[Fault], ...] = (
     DemandSurge,
     LeadTime,
@@ -98,6 +107,7 @@ _ACTORS: tuple[type[Fault], ...] = (
     RetryStorm,
     MessageDrop,
     ApproverFails,
+    KillSwitchUse,
 )
 
 FAMILIES: dict[str, type[Fault]] = {

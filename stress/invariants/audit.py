@@ -46,5 +46,6 @@ def weights_are_read_only(run: Observed) -> Iterator[str]:
     before, after = run.weights
     if before != after:
         yield "the policy's weights changed while it was serving"
-    if run.case.policy.kind == "bundle" and run.policy_hash != run.case.policy.hash:
-        yield f"played {run.policy_hash[:12]}, not {run.case.policy.hash[:12]}"
+    named = run.case.policy
+    if named.kind == "bundle" and not named.sabotage and run.policy_hash != named.hash:
+        yield f"played {run.policy_hash[:12]}, not {named.hash[:12]}"

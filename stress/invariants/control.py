@@ -48,6 +48,9 @@ def high_risk_is_approved_first(run: Observed) -> Iterator[str]:
 def spending_stays_within_forecast(run: Observed) -> Iterator[str]:
     """22: tools cost no more than the clean run's bill and the buffer on top of it."""
     yield from run.said(22)
+    most = run.calm.money * (1.0 + run.ledger.world.model.tools.spend_buffer)
+    if run.outcome.account.money > most * (1.0 + ROUNDING):
+        yield f"{run.outcome.account.money:.6g} spent, {most:.6g} allowed"
 
 
 def queues_are_bounded(run: Observed) -> Iterator[str]:

@@ -37,6 +37,8 @@ def everything_comes_back(run: Observed) -> Iterator[str]:
     missing = _missing(run.course.flow, run.calm.flow, judged, band)
     if missing and not _missing(*run.without_tools(), judged, band):
         yield f"{missing} after it was healed"
+    if run.outcome.spend is not None and run.outcome.spend.stopped_at is not None:
+        return  # the hard stop holds until a person lifts it
     stuck = int(run.course.fallbacks[judged].sum() - run.calm.fallbacks[judged].sum())
     if stuck > 0:
         yield f"{stuck} decisions were still taken by the static policy after it was healed"

@@ -87,7 +87,10 @@ def _bounds_of(
 
 
 def weights_digest(policy: Policy) -> str:
-    """A hash over every array that a policy holds, to see whether somebody wrote to them."""
+    """A hash over the weights that a policy holds, to see whether somebody wrote to them.
+
+    Weights are single precision; what a policy remembers from epoch to epoch is not.
+    """
     sha = hashlib.blake2b(digest_size=16)
     for array in _arrays(vars(policy), DEPTH):
         sha.update(np.ascontiguousarray(array).tobytes())
@@ -97,7 +100,7 @@ def weights_digest(policy: Policy) -> str:
 def _arrays(value: Any, depth: int) -> Iterator[NDArray[Any]]:
     """Arrays in nested containers, in a fixed order."""
     if isinstance(value, np.ndarray):
-        if value.dtype.kind == "f":
+        if value.dtype == np.float32:
             yield value
     elif depth and isinstance(value, Mapping):
         for key in sorted(value, key=str):
@@ -105,3 +108,5 @@ def _arrays(value: Any, depth: int) -> Iterator[NDArray[Any]]:
     elif depth and isinstance(value, list | tuple):
         for item in value:
             yield from _arrays(item, depth - 1)
+    elif depth and isinstance(value, Policy):
+        yield from _arrays(vars(value), depth)

@@ -1,0 +1,1 @@
+"""What the stress half of the product measures."""
