@@ -230,8 +230,8 @@ def conservation_errors(ledger: PeriodLedger) -> dict[str, Floats]:
 
 
 def _least_asked(asked: Floats, unmet: Floats, lost: Flags) -> Floats:
-    """The least that is asked for once customers who waited have turned to substitutes: (period,)."""
-    least = asked.min(axis=(1, 2), initial=0.0)
+    """The least asked for once customers who waited have turned to substitutes: (period,)."""
+    least: Floats = asked.min(axis=(1, 2), initial=0.0)
     if (least < 0).any():
         waiting = np.where(lost[:, None], 0.0, unmet[:-1])
         least = np.append(least[:1], (asked[1:] + waiting).min(axis=(1, 2), initial=0.0))
