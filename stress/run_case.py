@@ -25,6 +25,7 @@ from stress.invariants import (
     weights_digest,
 )
 from stress.results import CaseResult
+from twin.env.policy import Policy
 from twin.errors import InvariantError, TwinError
 from twin.kpi.service import fill_rate
 
@@ -121,7 +122,7 @@ def _play(case: Case, strikes: Sequence[Strike], forecast: float | None) -> _Pla
     policy = policy_of(case.scenario, case.policy)
     disturbed = Disturbed(world, policy, case.seed, strikes)
     witness = Witness(disturbed.policy, world)
-    before = weights_digest(policy)
+    before = _weights(policy, case.seed)
     outcome = run_through_tools(
         world,
         disturbed.path,
@@ -133,8 +134,14 @@ def _play(case: Case, strikes: Sequence[Strike], forecast: float | None) -> _Pla
         incidents=disturbed.incidents,
         forecast=forecast,
     )
-    weights = (before, weights_digest(policy))
+    weights = (before, _weights(policy, case.seed))
     return _Played(outcome, disturbed, witness, Course.of(outcome), weights)
+
+
+def _weights(policy: Policy, seed: int) -> str:
+    """The digest of a policy's weights: what is left of it when an episode is forgotten."""
+    policy.reset(seed)
+    return weights_digest(policy)
 
 
 def _policy_hash(witness: Witness) -> str:

@@ -24,6 +24,7 @@ class ShuffledPolicy:
 
     def __init__(self, policy: Policy) -> None:
         self.name = f"{policy.name} shuffled"
+        self.digest = str(getattr(policy, "digest", ""))
         self._policy = policy
         self.reset(0)
 
@@ -54,6 +55,7 @@ class MutedPolicy:
 
     def __init__(self, policy: Policy, agent: str) -> None:
         self.name = f"{policy.name} muted:{agent}"
+        self.digest = str(getattr(policy, "digest", ""))
         self.takes_columns = bool(getattr(policy, "takes_columns", False))
         self._policy = policy
         self._agent = agent
