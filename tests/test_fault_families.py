@@ -10,7 +10,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from stress.catalogue import ActorFault, ChannelFault, Window, WorldFault, build_fault
+from stress.catalogue import (
+    ActorFault,
+    ChannelFault,
+    PeopleFault,
+    Window,
+    WorldFault,
+    build_fault,
+)
 from stress.catalogue.actors import FaultyPolicy
 from stress.catalogue.layers import FaultLayer
 from stress.catalogue.receipts import receipt
@@ -400,6 +407,33 @@ def test_a_provider_that_is_down_does_nothing_and_says_so(world) -> None:
     made, at = down(world, "network.provider_outage")
     assert made.request(transit(0, at, "request"), b"write") == b""
     assert json.loads(made.answer(transit(0, at), b"x") or b"")["is_error"] is True
+
+
+@pytest.mark.parametrize(("said", "waits"), [("honest", True), ("absent", None), ("wrong", False)])
+def test_a_locked_account_refuses_everything_and_may_say_how_long(world, said, waits) -> None:
+    made, at = down(world, "network.account_lock", retry_after=said)
+    assert made.request(transit(0, at, "request"), b"write") == b""
+    refusal = json.loads(made.answer(transit(0, at), b"x") or b"")
+    assert refusal["code"] == "account_locked"
+    wait_s = refusal["retry_after_s"]
+    assert wait_s is None if waits is None else (wait_s > 0) is waits
+
+
+def test_killed_agents_are_silent_and_revived_before_the_end(world) -> None:
+    from agents.gateway.episode import run_through_tools
+
+    fault = build_fault("actor.kill_switch")
+    assert isinstance(fault, PeopleFault)
+    incident = fault.incident(5, WINDOW)
+    rule = default_rule(world)
+    outcome = run_through_tools(
+        world, draw_path(world, 2), Greedy(), rule, 2, trace=True, incidents=[incident]
+    )
+    killed = [d.epoch for d in outcome.trace if d.verdict == "killed"]
+    assert outcome.kills == incident.fired > 0
+    assert killed
+    assert all(5 <= epoch < 15 for epoch in killed)
+    assert not outcome.violations
 
 
 def test_a_slow_clock_dates_answers_a_period_back(world) -> None:
