@@ -43,7 +43,13 @@ def _one_thread() -> Iterator[None]:
 
 def tiny(options: dict[str, Any] | None = None, **changes: Any) -> TrainConfig:
     content = {**TINY.model_dump(), "algorithm": "vdn", **changes}
-    content["value_learning"] = {"choices": 5, "steps": 4, "sequences": 4, **(options or {})}
+    content["value_learning"] = {
+        "choices": 5,
+        "bend": 1,
+        "steps": 4,
+        "sequences": 4,
+        **(options or {}),
+    }
     return TrainConfig.model_validate(content)
 
 
@@ -82,13 +88,19 @@ def test_zero_is_a_choice_and_training_starts_at_the_static_policy(tmp_path: Pat
 def test_choices_that_mean_the_same_are_offered_once() -> None:
     setup = setup_of(tiny())
     by_role = {group.group.name: group for group in setup.groups}
-    grid = action_grid(by_role["dispatch"], 9, integral=False)
+    grid = action_grid(by_role["dispatch"], 9, 1.0, integral=False)
     # Three trucks: at range 1 the shares exp(-2 .. 0) of them round to 0, 1, 1, 2 and 3.
     np.testing.assert_array_equal(grid[0, 0], [-2, np.nan, -1, -0.5, 0, 0.5, 1, 1.5, 2])
-    assert np.isfinite(action_grid(by_role["replenish"], 9, integral=True)).all()
+    assert np.isfinite(action_grid(by_role["replenish"], 9, 1.0, integral=True)).all()
     orders = setup_of(tiny(), action={"form": "order_quantity", "max_order": 2})
-    whole = action_grid(orders.groups[0], 9, integral=True)
+    whole = action_grid(orders.groups[0], 9, 2.0, integral=True)
     assert np.isfinite(whole).sum(axis=2).max() == 3  # nothing, one or two units
+
+
+def test_bent_choices_lie_closer_together_near_the_static_policy() -> None:
+    group = setup_of(tiny()).groups[0]
+    found = action_grid(group, 5, 2.0, integral=False)[0, 0]
+    np.testing.assert_allclose(found, [-2, -0.5, 0, 0.5, 2])
 
 
 def test_a_forbidden_choice_is_never_made_not_even_at_random(tmp_path: Path) -> None:

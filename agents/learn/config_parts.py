@@ -49,6 +49,8 @@ class ValueLearning(Model):
 
     choices: Annotated[int, Field(ge=2, le=101)] = 9
     """Points of the grid over each action's range, both ends included."""
+    bend: Annotated[float, Field(ge=1, le=4)] = 3.0
+    """How much closer choices lie to the static policy than to the ends: 1 is evenly spaced."""
     rate: Positive = 1e-3
     """Adam's learning rate."""
     epsilon: Fraction = 0.1

@@ -10,19 +10,28 @@ from agents.learn.setup import GroupSetup
 from twin.env.act import Codec
 
 
-def action_grid(group: GroupSetup, choices: int, integral: bool) -> Array:
+def action_grid(group: GroupSetup, choices: int, bend: float, integral: bool) -> Array:
     """What the agents of a group choose from: (agent, action, choice).
 
-    NaN marks padding and choices that mean the same as one nearer to zero: two shares of a fleet
+    Corrections x in [-1, 1] of the range are bent to sign(x) |x|^bend: above one, choices lie
+    closer together near the static policy. Order quantities are spaced evenly. NaN marks padding and choices that mean the same as one nearer to zero: two shares of a fleet
     that round to the same number of vehicles, two orders of the same whole units.
     """
     grid = np.full((*group.used.shape, choices), np.nan, dtype=np.float32)
     for i, codec in enumerate(group.codecs):
-        points = np.linspace(codec.low, codec.high, choices)
+        points = _points(codec, choices, bend)
         own = np.broadcast_to(points, (codec.action_size, choices)).copy()
         own[_repeats(codec, points, integral)] = np.nan
         grid[i, : codec.action_size] = own
     return grid
+
+
+def _points(codec: Codec, choices: int, bend: float) -> NDArray[np.float64]:
+    if codec.low >= 0:
+        return np.linspace(codec.low, codec.high, choices)
+    x = np.linspace(-1.0, 1.0, choices)
+    points: NDArray[np.float64] = codec.high * np.sign(x) * np.abs(x) ** bend
+    return points
 
 
 def _repeats(codec: Codec, points: NDArray[np.float64], integral: bool) -> NDArray[np.bool_]:

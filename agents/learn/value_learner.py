@@ -55,7 +55,9 @@ class ValueLearner:
         self.device = torch.device(config.device)
         integral = setup.world.model.integral
         self.names = [g.group.name for g in setup.groups]
-        self.grids = [action_grid(g, self.options.choices, integral) for g in setup.groups]
+        self.grids = [
+            action_grid(g, self.options.choices, self.options.bend, integral) for g in setup.groups
+        ]
         self.allowed = [torch.from_numpy(np.isfinite(g)).to(self.device) for g in self.grids]
         priors = [
             prior_values(grid, g.start, self.options.prior)
