@@ -230,7 +230,7 @@ def conservation_errors(ledger: PeriodLedger) -> dict[str, Floats]:
 
 
 def _least_asked(asked: Floats, unmet: Floats, lost: Flags) -> Floats:
-    """The least that is asked for once customers who waited have turned to substitutes: (period,)."""
+    """The least that is asked for, where customers who waited may take substitutes: (period,)."""
     least = asked.min(axis=(1, 2), initial=0.0)
     if (least < 0).any():
         waiting = np.where(lost[:, None], 0.0, unmet[:-1])
