@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     "--policy",
     default="base_stock",
     show_default=True,
-    help="constant, base_stock, weekday_base_stock, s_s, or the folder of a trained fleet.",
+    help="constant, base_stock, weekday_base_stock, s_s, r_q, or the folder of a trained fleet.",
 )
 @click.option("--tune", is_flag=True, help="Tune the static policy first.")
 @click.option(

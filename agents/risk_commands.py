@@ -31,7 +31,7 @@ DEFAULT_START = 1 / 3
     "--policy",
     default="base_stock",
     show_default=True,
-    help="constant, base_stock, weekday_base_stock, s_s, or the folder of a trained fleet.",
+    help="constant, base_stock, weekday_base_stock, s_s, r_q, or the folder of a trained fleet.",
 )
 @click.option(
     "--seeds", type=click.IntRange(1, 10_000), default=10, show_default=True, help="Paired runs."

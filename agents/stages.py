@@ -14,7 +14,7 @@ from rich.progress import Progress
 
 from agents.baselines import TunedRule, rule_from_json, rule_to_json, tune_baselines
 from agents.runs import RunFolder
-from twin.env.rules import RULE_KINDS, OrderingRule, RuleKind
+from twin.env.rules import TUNED_KINDS, OrderingRule, RuleKind
 from twin.network.world import World
 from twin.progress import Stage, stage
 
@@ -31,7 +31,7 @@ def tune_stage(
     world: World,
     seed: int,
     display: Progress,
-    kinds: Iterable[RuleKind] = RULE_KINDS,
+    kinds: Iterable[RuleKind] = TUNED_KINDS,
 ) -> dict[str, OrderingRule]:
     """Tune the static policies, or read them back; by kind."""
     with stage(display, "tune") as line:

@@ -56,6 +56,7 @@ CONTENDER_NAMES = {
     "constant": "constant order",
     "weekday_base_stock": "weekday base-stock",
     "s_s": "(s, S)",
+    "r_q": "(r, Q)",
 }
 
 

@@ -177,26 +177,25 @@ def disruptions(draw: st.DrawFn, model: Spec, lanes: list[str], fleets: list[str
 
 
 @st.composite
-def products_of(draw: st.DrawFn, period: float, event_only: bool) -> dict[str, Spec]:
+def products_of(draw: st.DrawFn, period: float) -> dict[str, Spec]:
     """Products with weight and volume; sometimes they spoil or stand in for each other."""
     names = [f"p{k}" for k in range(draw(st.sampled_from([1, 2, 2, 3])))]
     specs: dict[str, Spec] = {}
     for name in names:
         specs[name] = {"weight": draw(st.sampled_from([1.0, 2.5])), "volume": draw(amounts(2))}
-        if event_only:
-            life = draw(rarely(st.integers(1, 5)))
-            specs[name]["shelf_life"] = None if life is None else life * period
-            others = [other for other in names if other != name]
-            if others and draw(st.booleans()):
-                specs[name]["substitutes"] = {others[0]: 0.5}
+        life = draw(rarely(st.integers(1, 5)))
+        specs[name]["shelf_life"] = None if life is None else life * period
+        others = [other for other in names if other != name]
+        if others and draw(rarely(st.just(True), False)):
+            specs[name]["substitutes"] = {others[0]: 0.5}
     return specs
 
 
 @st.composite
 def rich_models(draw: st.DrawFn, periods: int = 10, event_only: bool = False) -> ScenarioModel:
-    """A small scenario with any mixture of everything; ``event_only`` adds what batch lacks."""
+    """A small scenario with any mixture of everything; ``event_only`` adds first-come queues."""
     period = draw(st.sampled_from(PERIODS_D))
-    products = draw(products_of(period, event_only))
+    products = draw(products_of(period))
     names, feeds = draw(networks())
     model: Spec = {"products": products, "period": period, "periods": periods, "names": names}
     model["integral"] = draw(rarely(st.just(True), False))
@@ -212,6 +211,8 @@ def rich_models(draw: st.DrawFn, periods: int = 10, event_only: bool = False) ->
         if fleet in fleets and draw(st.booleans()):
             lane["fleet"] = fleet
             lane["common_carrier"] = draw(rarely(amounts(5)))
+    # The ages of stock that is owed would mean nothing.
+    keeps = all(product["shelf_life"] is None for product in products.values())
     trouble = st.lists(disruptions(model, list(lanes), list(fleets)), max_size=2)
     return ScenarioModel.model_validate(
         {
@@ -220,8 +221,7 @@ def rich_models(draw: st.DrawFn, periods: int = 10, event_only: bool = False) ->
             "period": period,
             "convention": draw(conventions()),
             "integral": model["integral"],
-            # The ages of stock that is owed would mean nothing.
-            "independent_links": not event_only and draw(rarely(st.just(True), False)),
+            "independent_links": keeps and draw(rarely(st.just(True), False)),
             "products": products,
             "nodes": nodes,
             "lanes": lanes,

@@ -9,9 +9,9 @@ from twin.network.world import World
 
 
 def default_rules(world: World) -> dict[RuleKind, OrderingRule]:
-    """One rule of each kind: mean flow, order-up-to levels, the same on each weekday, (s,S).
+    """One rule of each kind: mean flow, order-up-to levels, the same on each weekday, (s,S), (r,Q).
 
-    The reorder level of (s,S) lies one period's flow below its order-up-to level.
+    The reorder levels lie one period's flow below the order-up-to levels.
     """
     level = world.order_up_to[None]
     reorder = np.maximum(level - world.throughput[None], 0.0)
@@ -20,5 +20,6 @@ def default_rules(world: World) -> dict[RuleKind, OrderingRule]:
         "base_stock": OrderingRule("base_stock", level),
         "weekday_base_stock": OrderingRule("weekday_base_stock", np.repeat(level, 7, axis=0)),
         "s_s": OrderingRule("s_s", level, reorder),
+        "r_q": OrderingRule("r_q", level, reorder),
     }
     return {kind: rules[kind] for kind in RULE_KINDS}

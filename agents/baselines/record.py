@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, ValidationError
 
-from twin.env.rules import WEEK, OrderingRule, RuleKind
+from twin.env.rules import WEEK, WITH_REORDER, OrderingRule, RuleKind
 from twin.errors import UsageError
 from twin.network.world import World
 from twin.scenario.quantities import Amount, Model, Name
@@ -46,8 +46,8 @@ def rule_from_json(world: World, data: Mapping[str, Any]) -> OrderingRule:
         first = error.errors()[0]
         where = "rule." + ".".join(str(part) for part in first["loc"])
         raise UsageError(first["msg"], where, str(first["input"])[:80]) from None
-    if (record.reorder is not None) != (record.kind == "s_s"):
-        raise UsageError("reorder levels belong to s_s and to no other kind", "rule.kind")
+    if (record.reorder is not None) != (record.kind in WITH_REORDER):
+        raise UsageError("reorder levels belong to s_s and r_q, no other kind", "rule.kind")
     reorder = None if record.reorder is None else _array(world, record.reorder, "reorder")
     return OrderingRule(record.kind, _array(world, record.level, "level"), reorder)
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from twin.env.rules import WEEK, OrderingRule, RuleKind
+from twin.env.rules import WEEK, WITH_REORDER, OrderingRule, RuleKind
 from twin.network.world import World
 
 Floats = NDArray[np.float64]
@@ -44,12 +44,12 @@ class Space:
     def rule(self, points: Floats) -> OrderingRule:
         """Rules of many points (n, B): parameters with a trailing axis.
 
-        The reorder level of (s,S) is the level times 1 - gap, the gap between 0 and 1.
+        A reorder level is the level times 1 - gap, the gap between 0 and 1.
         """
         padded = np.concatenate([points, np.zeros((1, points.shape[1]))])
         factor = np.exp(sum(padded[part] for part in self.groups))
         level = self.level[..., None] * factor
-        if self.kind != "s_s":
+        if self.kind not in WITH_REORDER:
             return OrderingRule(self.kind, level)
         return OrderingRule(self.kind, level, level * (1.0 - np.clip(padded[self.gaps], 0.0, 1.0)))
 
@@ -69,7 +69,7 @@ def space_for(world: World, kind: RuleKind, warm: OrderingRule | None = None) ->
     start = _levels(world) if warm is None else warm.level
     if kind == "weekday_base_stock":
         return _shared_weekdays(world, own, start)
-    gaps = _shifted(own, _count(own)) if kind == "s_s" else _nothing(own)
+    gaps = _shifted(own, _count(own)) if kind in WITH_REORDER else _nothing(own)
     return Space(kind, start, (own[None],), gaps, STEP)
 
 

@@ -17,7 +17,7 @@ from agents.baselines.search import minimise
 from agents.baselines.space import Space, separate_weekdays, space_for
 from twin.engine.batch import BatchPath, stack_paths
 from twin.engine.batch_run import run_rule_batch
-from twin.env.rules import RULE_KINDS, OrderingRule, RuleKind
+from twin.env.rules import TUNED_KINDS, OrderingRule, RuleKind
 from twin.errors import UsageError
 from twin.exogenous.path import draw_path
 from twin.exogenous.streams import stream
@@ -59,7 +59,7 @@ class TunedRule:
 def tune_baselines(
     world: World,
     seed: int = 0,
-    kinds: Sequence[RuleKind] = RULE_KINDS,
+    kinds: Sequence[RuleKind] = TUNED_KINDS,
     seeds: int = 24,
     budget: int = TRIES,
     progress: Progress | None = None,

@@ -278,7 +278,7 @@ class BatchEngine:
         on_the_road = shipped if good is None else shipped - self._scrapped(shipped, good[self.t])
         self.transit = self.transit + on_the_road
         if self._shelf is not None:
-            arriving = None if good is None else good[self.t]
+            arriving = None if good is None else on_the_road
             self._shelf.leave(self.t, shipped, claimed, arriving)
         self._arrive_at_once(self._shipments.at_once(self.t, on_the_road))
         return shipped, trips, left

@@ -9,6 +9,7 @@ import numpy as np
 
 from twin.engine.batch_arrays import WorldArrays
 from twin.engine.batch_pipeline import Pipeline, plus
+from twin.engine.shelf import comes_fresh
 from twin.network.world import World
 
 NO_STOCK = 1e-30
@@ -35,8 +36,7 @@ class BatchShelf:
         self._products = len(world.products)
         self._lefts = int(life.max()) + 1
         self._fresh_place = cast((np.arange(self._lefts) == life[:, None])[None, ..., None])
-        self._makes = cast(_makes_new(world)[:, None, None, None])
-        self._plain = cast(world.recipes.plain[..., None])
+        self._new = cast(comes_fresh(world)[:, goods, None, None].astype(float))
         self._stock = self._fresh(arrays.initial_stock)
         self._dock: Any | None = None
         self._road: dict[int, Any] = {}  # by the period it left in: (lane, good, left, B)
@@ -60,13 +60,18 @@ class BatchShelf:
         return self._throw_away()
 
     def leave(self, t: int, shipped: Any, claimed: Any, good: Any | None) -> None:
-        """Ship (lane, product, B), which claims stock (node, product, B), the oldest first."""
+        """Ship (lane, product, B), which claims stock (node, product, B), the oldest first.
+
+        ``good`` (lane, product, B) is what of it will arrive in good order; None: all.
+        """
         xp, arrays = self._xp, self._arrays
         taken = self.take(claimed * arrays.limited)
-        share = (shipped * self._plain) / xp.clip(claimed, NO_STOCK, None)[arrays.source]
+        share = shipped / xp.clip(claimed, NO_STOCK, None)[arrays.source]
         mix = taken[arrays.source] * share[:, self._goods][:, :, None]
-        ages = xp.where(self._makes > 0, self._fresh(shipped), mix)
-        ages = ages if good is None else ages * good[:, None, None]
+        ages = xp.where(self._new > 0, self._fresh(shipped), mix)
+        if good is not None:
+            kept = good / xp.clip(shipped, NO_STOCK, None)
+            ages = ages * kept[:, self._goods][:, :, None]
         self._road[t] = plus(self._road.get(t), ages)
         at_once = self._shipments.at_once(t, self._flat(ages))
         if at_once is not None:
@@ -118,10 +123,3 @@ class BatchShelf:
 
     def _unflat(self, flat: Any) -> Any:
         return flat.reshape(flat.shape[0], len(self._goods), self._lefts, flat.shape[-1])
-
-
-def _makes_new(world: World) -> Any:
-    """1 for lanes on which something fresh sets out."""
-    made = (world.unlimited[world.source] | world.produces).astype(float)
-    made[[bill.lane for bill in world.recipes.bills]] = 1.0
-    return made

@@ -26,7 +26,7 @@ class Shelf:
         self._limited = (~world.unlimited).astype(float)[:, None]
         self._stock = self._fresh(world.initial_stock[:, self.goods])  # (node, good, left)
         self._dock = self._fresh(np.zeros((len(world.lanes), len(self.goods))))
-        self._new = _comes_fresh(world)[:, self.goods, None]
+        self._new = comes_fresh(world)[:, self.goods, None]
 
     def grow_older(self) -> Floats:
         """A period passes; returns what spoils on the shelves: (node, product)."""
@@ -103,7 +103,7 @@ def aged(ages: Floats, periods: int) -> Floats:
     return older
 
 
-def _comes_fresh(world: World) -> NDArray[np.bool_]:
+def comes_fresh(world: World) -> NDArray[np.bool_]:
     """What is new when it leaves: (lane, product)."""
     new = np.repeat((world.unlimited[world.source] | world.produces)[:, None], world.shape[2], 1)
     for bill in world.recipes.bills:

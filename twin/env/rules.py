@@ -7,15 +7,21 @@ single node behind the tool boundary, the event engine, and thousands of replica
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 
 from twin.network.world import World
 
-RuleKind = Literal["constant", "base_stock", "weekday_base_stock", "s_s"]
-RULE_KINDS: tuple[RuleKind, ...] = ("constant", "base_stock", "weekday_base_stock", "s_s")
+RuleKind = Literal["constant", "base_stock", "weekday_base_stock", "s_s", "r_q"]
+RULE_KINDS: tuple[RuleKind, ...] = get_args(RuleKind)
+TUNED_KINDS: tuple[RuleKind, ...] = ("constant", "base_stock", "weekday_base_stock", "s_s")
+"""What is tuned unless somebody asks for more: (r,Q) is for periods shorter than customers come."""
+WITH_REORDER: tuple[RuleKind, ...] = ("s_s", "r_q")
+"""The kinds that have reorder levels."""
 WEEK = 7
+LEAST_BATCH, DUST = 1e-9, 1e-9
+"""Units; a batch below this is none, and a position this close to its reorder level is at it."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +32,7 @@ class OrderingRule:
     base_stock          order up to ``level``
     weekday_base_stock  order up to ``level`` of the weekday (periods of a day)
     s_s                 order up to ``level`` when the position is at or below ``reorder``
+    r_q                 then order batches of ``level - reorder`` until it is above ``reorder``
     """
 
     kind: RuleKind
@@ -38,9 +45,14 @@ class OrderingRule:
         if self.kind == "constant":
             return level + 0 * position
         gap = xp.clip(level - position, 0, None)
-        if self.kind == "s_s":
-            return xp.where(position <= self.reorder[0][node], gap, 0 * gap)
-        return gap
+        if self.kind not in WITH_REORDER:
+            return gap
+        reorder = self.reorder[0][node]
+        if self.kind == "r_q":
+            batch = xp.clip(level - reorder, 0, None)
+            short = xp.clip(reorder - position, 0, None)
+            gap = batch * (1 + xp.floor(short / xp.clip(batch, LEAST_BATCH, None) + DUST))
+        return xp.where(position <= reorder + DUST, gap, 0 * gap)
 
     def for_columns(self) -> OrderingRule:
         """The same rule for positions with a trailing axis of replications."""
