@@ -10,14 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import twin
-from agents.baselines.oracle import (
-    UNPROVEN,
-    WHOLE_VEHICLES,
-    discounted_cost,
-    lp_bound,
-    replayed_cost,
-)
+from agents.baselines.oracle import discounted_cost, lp_bound, replayed_cost
 from agents.baselines.oracle_room import measure_seeds, summed_up
+from agents.baselines.oracle_rules import UNPROVEN, WHOLE_VEHICLES
 from tests.strategies import decisions, sample_paths, worlds
 from twin.cli import run
 from twin.engine.event import EventEngine

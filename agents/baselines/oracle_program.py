@@ -14,6 +14,8 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
 MOST_VARIABLES = 500_000
 """HiGHS takes about 3 KB of memory for each."""
+UNBOUNDED = 3
+"""Status of a program that can cost less than any number."""
 GAP = 1e-4
 """Relative distance to the optimum at which a search for whole numbers may stop."""
 
@@ -94,6 +96,13 @@ class Program:
             bounds=Bounds(0.0, np.concatenate(self._most)),
             options={"node_limit": 1, "mip_rel_gap": GAP} if whole.any() else None,
         )
+        if result.status == UNBOUNDED:
+            raise UsageError(
+                "there is no bound: more stock is always worth more",
+                "nodes.*.terminal",
+                "a terminal value above what a unit costs",
+                "a smaller one",
+            )
         if result.x is None:
             raise SimulationError("the bound was not found", "HiGHS", result.message)
         cost = float(result.fun)
