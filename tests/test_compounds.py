@@ -13,6 +13,7 @@ from stress.expand import Campaign, expand, swarm_strikes
 from stress.results import NOMINAL
 from stress.run_case import run_case
 from stress.spec import StressSuite, Swarm
+from twin.cli import run
 from twin.env.rules import default_rule
 from twin.errors import ScenarioError, UsageError
 from twin.scenario import from_mapping, load_document
@@ -161,3 +162,14 @@ def test_every_wrong_parameter_is_named_with_its_place(tmp_path) -> None:
 def test_a_suite_made_in_code_is_checked_when_it_is_expanded() -> None:
     with pytest.raises(UsageError, match="did you mean 'probability'"):
         expand(campaign(faults={"channel.latency": {"parameters": {"probablity": 1}}}))
+
+
+def test_twin_check_reads_any_kind_of_file(tmp_path, capsys) -> None:
+    file = tmp_path / "wrong.yaml"
+    file.write_text(WRONG)
+    assert run(["check", str(file)]) == 3
+    assert "unknown field 'probablity' (did you mean 'probability'?)" in capsys.readouterr().err
+    assert run(["check", "scenarios/stress/compound.yaml", "scenarios/gates/default.yaml"]) == 0
+    assert "compound.yaml: ok (stress; digest" in capsys.readouterr().out
+    file.write_text("kind: stres\nname: x\n")
+    assert run(["check", str(file)]) == 3
