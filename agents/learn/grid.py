@@ -14,8 +14,9 @@ def action_grid(group: GroupSetup, choices: int, bend: float, integral: bool) ->
     """What the agents of a group choose from: (agent, action, choice).
 
     Corrections x in [-1, 1] of the range are bent to sign(x) |x|^bend: above one, choices lie
-    closer together near the static policy. Order quantities are spaced evenly. NaN marks padding and choices that mean the same as one nearer to zero: two shares of a fleet
-    that round to the same number of vehicles, two orders of the same whole units.
+    closer together near the static policy. Order quantities are spaced evenly. NaN marks padding,
+    and choices that mean what one nearer to zero means: shares of a fleet that round to the same
+    number of vehicles, two orders of the same whole units.
     """
     grid = np.full((*group.used.shape, choices), np.nan, dtype=np.float32)
     for i, codec in enumerate(group.codecs):
