@@ -90,7 +90,7 @@ class OrderDesk:
         xp = self._xp
         total = orders.sum(1)
         most = self._column(np.minimum(self._most, 1e300), total)
-        share = xp.minimum(most, total) / xp.clip(total, 1e-300, None)
+        share = xp.minimum(most, total) / xp.clip(total, 1e-30, None)
         cut = orders * share[:, None]
         if not (self._batch > 0).any():
             return cut
