@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from agents.learn.algorithms import Algorithm
-from agents.learn.config_parts import Count, Fraction, GuardLimits, Positive, Reward, ValueLearning
+from agents.learn.algorithms import GAUSSIAN, Algorithm
+from agents.learn.config_parts import (
+    Count,
+    Fraction,
+    GuardLimits,
+    Pathwise,
+    Positive,
+    Reward,
+    ValueLearning,
+)
 from twin.scenario import load_document
 from twin.scenario.quantities import Model
 
@@ -23,13 +32,17 @@ class TrainConfig(Model):
     kind: Literal["training"] = "training"
     algorithm: Algorithm = "mappo"
     """mappo: one critic on the global state; ippo: every agent for itself; happo: agents learn one
-    after the other; vdn: choices on a grid whose values sum to the team's; iql: each its own."""
+    after the other; vdn: choices on a grid whose values sum to the team's; iql: each its own;
+    pathwise: actors go down the gradient of cost through the batch engine."""
     seed: Annotated[int, Field(ge=0)] = 0
     """Seed of the initial weights, the exploration noise, the minibatches and the sample paths."""
     agent_steps: Count = 3_000_000
     """Budget: decisions of single agents; rounded up to whole updates."""
     updates: Count | None = None
     """Budget in updates; replaces ``agent_steps`` where given."""
+    warm_start: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Share of the budget in which actors first go down the gradient through the twin, while the
+    critic only watches; mappo, ippo and happo."""
     replications: Count = 32
     """Networks simulated side by side."""
     segment: Count = 40
@@ -87,6 +100,8 @@ class TrainConfig(Model):
     """When training is rolled back."""
     value_learning: ValueLearning = ValueLearning()
     """VDN and IQL."""
+    pathwise: Pathwise = Pathwise()
+    """The gradient through the twin."""
     checkpoint_every: Count = 25
     """Updates between checkpoints to resume from."""
     keep_checkpoints: Count = 2
@@ -103,6 +118,17 @@ class TrainConfig(Model):
                 "reward.mode: vdn splits the team's reward itself; use team, or another algorithm"
             )
         return self
+
+    @model_validator(mode="after")
+    def _only_actors_can_be_warmed(self) -> Self:
+        if self.warm_start > 0 and self.algorithm not in GAUSSIAN:
+            raise ValueError(f"warm_start needs one of {', '.join(GAUSSIAN)}")
+        return self
+
+    def planned_updates(self, agents: int) -> int:
+        """Updates of the whole budget."""
+        per_update = self.replications * self.segment * agents
+        return self.updates or math.ceil(self.agent_steps / per_update)
 
     @property
     def shared(self) -> str:

@@ -92,3 +92,17 @@ class GuardLimits(Model):
     """Factor on all learning rates after a rollback."""
     rollbacks: Count = 8
     """Rollbacks after which training ends with the best actors so far."""
+
+
+class Pathwise(Model):
+    """What the gradient through the twin needs."""
+
+    rate: Positive = 1e-2
+    """Adam's learning rate."""
+    tail: Annotated[int, Field(ge=0, le=1_000)] = 8
+    """Periods after a segment whose cost its decisions still answer for."""
+    sharpness: Annotated[float, Field(ge=0, le=100)] = 8.0
+    """How closely the slope of the number of vehicles follows its steps: 0 is a straight line."""
+    log_std: float = -1.6
+    """Log of the standard deviation of the exploration while a segment is played, and of a MAPPO
+    run that starts from the result."""

@@ -78,4 +78,7 @@ def make_learner(setup: Setup, config: TrainConfig, folder: Path) -> Learner:
     """The configured algorithm; ``folder`` is where it may keep large files, such as a replay."""
     module, name = ALGORITHMS[config.algorithm].split(":")
     learner: Learner = getattr(importlib.import_module(module), name)(setup, config, folder)
-    return learner
+    if config.warm_start == 0:
+        return learner
+    warm: Learner = importlib.import_module("agents.learn.warm_start").WarmStarted(setup, learner)
+    return warm

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from agents.checkpoint.groups import Group, Layers
+from agents.learn.batch import Weights
 from agents.learn.config import TrainConfig
 from twin.exogenous.streams import stream
 
@@ -82,6 +83,20 @@ class Actor(nn.Module):
         """Mean entropy of an agent's action distribution."""
         per_action = self.log_std + 0.5 * math.log(2 * math.pi * math.e)
         return (per_action * used).sum(-1).mean()
+
+
+def make_actors(groups: Sequence[tuple[Group, Floats]], config: TrainConfig) -> list[Actor]:
+    """One actor per group, each with the mean action that it starts from, on the device."""
+    device = torch.device(config.device)
+    return [Actor(group, start, config).to(device) for group, start in groups]
+
+
+def weights_of(actors: Sequence[Actor]) -> Weights:
+    """Numpy copies of Gaussian actors."""
+    return Weights(
+        tuple(actor.mean.arrays() for actor in actors),
+        tuple(actor.log_std.detach().cpu().numpy().copy() for actor in actors),
+    )
 
 
 def make_critic(state_size: int, streams: int, config: TrainConfig) -> Mlp:

@@ -20,7 +20,7 @@ from agents.learn.config import TrainConfig
 from agents.learn.critics import Critic
 from agents.learn.gae import advantages
 from agents.learn.learner import UpdateStats
-from agents.learn.networks import Actor
+from agents.learn.networks import make_actors, weights_of
 from agents.learn.normaliser import explained_variance
 from agents.learn.parent import Parent, copy_layers, copy_spread
 from agents.learn.rollout import Sampler, Segment
@@ -49,17 +49,14 @@ class PolicyGradient:
         self.rate_scale = 1.0
         self.names = [g.group.name for g in setup.groups]
         self.used = [torch.from_numpy(g.used).to(self.device) for g in setup.groups]
-        self.actors = [Actor(g.group, g.start, config).to(self.device) for g in setup.groups]
+        self.actors = make_actors([(g.group, g.start) for g in setup.groups], config)
         judges = nn.ModuleList(critic.networks.values())
         self.actor_adam = make_adam(nn.ModuleList(self.actors), config.actor_rate)
         self.critic_adam = make_adam(judges, config.critic_rate)
 
     def weights(self) -> Weights:
         """Numpy copies of what the rollout needs."""
-        return Weights(
-            tuple(actor.mean.arrays() for actor in self.actors),
-            tuple(actor.log_std.detach().cpu().numpy().copy() for actor in self.actors),
-        )
+        return weights_of(self.actors)
 
     def collect(self, sampler: Sampler, number: int) -> Segment:
         """One segment with Gaussian exploration."""
@@ -70,16 +67,22 @@ class PolicyGradient:
 
         Raises TrainingError when a loss is not a finite number.
         """
+        order = stream(self.config.seed, f"minibatches/{number}")
+        data, value_loss, explained = self.judge(batch, number, progress, order)
+        policy_loss, kl, clip_share = self._learn_policies(data, order, number)
+        entropy = self._entropy()
+        return UpdateStats(policy_loss, value_loss, entropy, kl, clip_share, explained)
+
+    def judge(
+        self, batch: Batch, number: int, progress: float, order: np.random.Generator
+    ) -> tuple[Data, float, float]:
+        """Let the critic learn from one segment; the data, its loss, the variance it explained."""
         self._set_rates(1.0 - progress * (1.0 - self.config.final_rate_share))
         values, advantage, returns = self._targets(batch)
         self.critic.renormalise(returns)
         explained = explained_variance(values, returns)
         data = self._data(batch, advantage, self.critic.normalised(returns))
-        order = stream(self.config.seed, f"minibatches/{number}")
-        value_loss = self._learn_values(data, order, number)
-        policy_loss, kl, clip_share = self._learn_policies(data, order, number)
-        entropy = self._entropy()
-        return UpdateStats(policy_loss, value_loss, entropy, kl, clip_share, explained)
+        return data, self._learn_values(data, order, number), explained
 
     def values(self, batch: Batch) -> Array:
         """What the critic thinks of a segment: (period, replication, column) money."""

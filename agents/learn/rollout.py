@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -137,8 +137,13 @@ class Sampler:
         specs = agent_specs(self.setup.world)
         return Counterfactual(Horizon(self.setup, world, widened(path, len(specs))), specs)
 
-    def collect(self, weights: Weights, update: int) -> Segment:
-        """Run one segment with exploration noise that belongs to the update."""
+    def collect(
+        self, weights: Weights, update: int, watch: Callable[[Horizon], None] | None = None
+    ) -> Segment:
+        """Run one segment with exploration noise that belongs to the update.
+
+        ``watch`` is shown the networks where the segment starts, and every new horizon in it.
+        """
         periods = self.config.segment
         explorer = explorer_of(self.setup, self.config, weights, update)
         steps, states, profits, static, extra = [], [], [], [], []
@@ -146,6 +151,8 @@ class Sampler:
         cut_states, cut_inputs = [], []
         for k in range(periods):
             horizon = self.horizon
+            if watch is not None and (k == 0 or cut[k - 1]):
+                watch(horizon)
             states.append(self._state())
             acted = [explorer.act(g, horizon.vector, k) for g in range(len(weights.layers))]
             static.append(self.baseline[horizon.t])
@@ -224,9 +231,13 @@ def evaluation_seeds(count: int) -> range:
 
 
 def evaluate(
-    setup: Setup, layers: Sequence[Layers], seeds: Sequence[int], grids: Sequence[Array] = ()
+    setup: Setup,
+    layers: Sequence[Layers],
+    seeds: Sequence[int],
+    grids: Sequence[Array] = (),
+    discount: float = 1.0,
 ) -> Floats:
-    """Cost per period of greedy actors on each seed: (seed,).
+    """Cost per period of greedy actors on each seed, later periods discounted: (seed,).
 
     ``grids`` (agent, action, choice), one per group, are what actors with a grid choose from.
     """
@@ -239,12 +250,16 @@ def evaluate(
             for group, of_group, grid in zip(setup.groups, layers, found, strict=True)
         ]
         rows.append(horizon.step(horizon.decision(actions)).sum(axis=1))
-    cost: Floats = -np.mean(rows, axis=0)
+    return mean_cost(rows, discount)
+
+
+def mean_cost(profit: Sequence[Floats] | Floats, discount: float) -> Floats:
+    """Discounted cost over the number of periods, from profits (period, B): (B,)."""
+    cost: Floats = -(discount ** np.arange(len(profit)) @ np.array(profit)) / len(profit)
     return cost
 
 
-def evaluate_static(setup: Setup, seeds: Sequence[int]) -> Floats:
-    """Cost per period of the static policy on each seed: (seed,)."""
+def evaluate_static(setup: Setup, seeds: Sequence[int], discount: float = 1.0) -> Floats:
+    """Cost per period of the static policy on each seed, later periods discounted: (seed,)."""
     profit = static_profit(setup, setup.world, paths(setup.world, seeds))
-    cost: Floats = -profit.sum(axis=2).mean(axis=0)
-    return cost
+    return mean_cost(profit.sum(axis=2), discount)

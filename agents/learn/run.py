@@ -49,11 +49,12 @@ class TrainingRun:
         self.sampler = Sampler(self.setup, config)
         per_update = config.replications * config.segment * self.setup.agents
         self.steps_per_update = per_update
-        self.updates = config.updates or math.ceil(config.agent_steps / per_update)
+        self.updates = config.planned_updates(self.setup.agents)
+        self.discount = world.model.discount
         first = self.learner.weights()
         self.guard = Guard(config.guard, self.learner.state())
         self.probe = Probe.of(self.setup, first)
-        self.static_cost = float(evaluate_static(self.setup, self._seeds).mean())
+        self.static_cost = float(evaluate_static(self.setup, self._seeds, self.discount).mean())
         self.progress = self._at_the_start(first)
         self.state = self._capture()
 
@@ -72,8 +73,12 @@ class TrainingRun:
         return evaluation_seeds(self.config.eval_seeds)
 
     def greedy_cost(self, weights: Weights) -> float:
-        """Cost per period without exploration, on the fixed evaluation seeds."""
-        return float(evaluate(self.setup, weights.layers, self._seeds, weights.grids).mean())
+        """Cost per period without exploration, on the fixed evaluation seeds.
+
+        It is discounted where the scenario says so, for that is what a fleet is to minimise.
+        """
+        layers, grids = weights.layers, weights.grids
+        return float(evaluate(self.setup, layers, self._seeds, grids, self.discount).mean())
 
     def start(self, resume: bool) -> None:
         """Go on from the newest checkpoint, or start afresh in a folder without one.

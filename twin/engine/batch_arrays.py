@@ -72,8 +72,12 @@ class WorldArrays:
         return _build(world, path, xp)
 
     def ratio(self, have: Any, want: Any) -> Any:
-        """Share of the wishes that can be met, at most 1; no gradient is infinite."""
-        return self.xp.minimum(want, have) / self.xp.clip(want, TINY, None)
+        """Share of the wishes that can be met, at most 1; no gradient is infinite.
+
+        All of nothing can be met, so that the first unit of a wish has a gradient too.
+        """
+        wish = self.xp.clip(want, TINY, None)
+        return self.xp.minimum(wish, have) / wish
 
     def sent(self, x: Any) -> Any:
         """Sum lanes (lane, ...) over their sources: (node, ...)."""

@@ -121,8 +121,8 @@ class Returns:
         rows = []
         for f, count in enumerate(self._vehicles):
             order = self._xp.arange(count, device=getattr(left, "device", None))[:, None]
-            chosen = (order < left[f]) & (self._due[t, f, :count] == offset)
-            rows.append((self._one * chosen).sum(0))
+            chosen = self._one * self._xp.less(order, left[f])
+            rows.append((chosen * (self._due[t, f, :count] == offset)).sum(0))
         return self._xp.stack(rows, 0)
 
 

@@ -32,9 +32,9 @@ def vehicles_for(
     the share that the last vehicle must carry, ``idle`` vehicles at the depot (...). When more are
     wanted than are free, they are shared in proportion, by cumulative rounding: exact, no loop.
     """
-    full = xp.floor(load + dust)
+    full = xp.trunc(load + dust)
     rest = load - full
-    wanted = full + ((rest > dust) & (rest >= min_load - dust))
+    wanted = full + (rest > dust) * xp.greater_equal(rest, min_load - dust)
     wanted = xp.minimum(wanted, allowed)
     running = xp.cumsum(wanted, 0)
     total = running[-1:]

@@ -15,6 +15,8 @@ from twin.network.world import World
 
 SLACK = 1e-9
 """Units; a lot this close to full counts as full."""
+PLENTY = 1e30
+"""Units; stands for no limit, also in single precision."""
 Flags = NDArray[np.bool_]
 
 
@@ -89,8 +91,8 @@ class OrderDesk:
     def _within_most(self, orders: Any) -> Any:
         xp = self._xp
         total = orders.sum(1)
-        most = self._column(np.minimum(self._most, 1e300), total)
-        share = xp.minimum(most, total) / xp.clip(total, 1e-300, None)
+        most = self._column(np.minimum(self._most, PLENTY), total)
+        share = xp.minimum(most, total) / xp.clip(total, 1e-30, None)
         cut = orders * share[:, None]
         if not (self._batch > 0).any():
             return cut
@@ -125,7 +127,7 @@ class OrderDesk:
 
     def _room(self, need: Any) -> Any:
         """What a lane can ship of each product if it ships nothing else: (lane, product, ...)."""
-        return self._column(np.minimum(self._world.lane_capacity, 1e300)[:, None], need) + 0 * need
+        return self._column(np.minimum(self._world.lane_capacity, PLENTY)[:, None], need) + 0 * need
 
     def _passed_on(self, orders: Any, state: State) -> Any:
         """What the cross-docks order: what reaches them in this period less their position."""

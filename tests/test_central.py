@@ -1,0 +1,52 @@
+"""The central policy learns, and plays on the event engine what the batch engine says it costs."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from agents.learn.central import Central, CentralPolicy, evaluate_central, train_central
+from agents.learn.config import TrainConfig
+from agents.learn.rollout import evaluate_static
+from agents.learn.setup import Setup
+from tests.learning_world import TINY, tiny_world
+from twin.env.episode import run_policy
+from twin.exogenous.path import draw_path
+
+
+def configured(**changes: object) -> TrainConfig:
+    return TrainConfig.model_validate({**TINY.model_dump(), "algorithm": "pathwise", **changes})
+
+
+def test_a_central_policy_plays_on_the_event_engine_what_the_batch_engine_said() -> None:
+    torch.set_num_threads(1)
+    world = tiny_world()
+    config = configured(updates=20, replications=8, hidden=(16, 16), pathwise={"rate": 0.02})
+    setup = Setup.of(world, world.order_up_to, config)
+    policy = train_central(setup, config)
+    found = evaluate_central(setup, policy, range(5, 13))
+    costs = [run_policy(world, draw_path(world, s), policy).cost.mean() for s in range(5, 13)]
+    np.testing.assert_allclose(found, costs, rtol=1e-4)
+    assert found.mean() < evaluate_static(setup, range(5, 13)).mean()
+
+
+def test_before_training_it_is_the_static_policy() -> None:
+    world = tiny_world()
+    config = configured()
+    setup = Setup.of(world, world.order_up_to, config)
+    central = Central(setup, config)
+    with torch.no_grad():
+        central.network.linear[-1].weight.zero_()
+    policy = CentralPolicy(setup, central.shape, central.network.arrays())
+    found = evaluate_central(setup, policy, range(4))
+    np.testing.assert_allclose(found, evaluate_static(setup, range(4)), rtol=1e-6)
+
+
+def test_training_a_central_policy_twice_gives_the_same_weights() -> None:
+    world = tiny_world()
+    config = configured(updates=3)
+    setup = Setup.of(world, world.order_up_to, config)
+    first, second = (train_central(setup, config).layers for _ in range(2))
+    for (weight, bias), (again, same) in zip(first, second, strict=True):
+        np.testing.assert_array_equal(weight, again)
+        np.testing.assert_array_equal(bias, same)

@@ -1,0 +1,379 @@
+"""Laws of the gradient through the twin: it is the gradient, and the twin stays what it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from torch import Tensor
+
+from agents.checkpoint.bundle import load_policy, read_bundle
+from agents.checkpoint.groups import forward
+from agents.learn.config import TrainConfig
+from agents.learn.differentiable import Run, columns, layers_of
+from agents.learn.metrics import read_rows
+from agents.learn.pathwise import Pathwise
+from agents.learn.rollout import Horizon, Sampler, evaluate, evaluate_static, paths
+from agents.learn.setup import Setup
+from agents.learn.straight_through import StraightThrough
+from tests.learning_world import TINY, tiny_world, trained
+from tests.strategies import Decisions, decisions, sample_paths, worlds
+from twin.engine.batch import BatchEngine, stack_paths
+from twin.engine.batch_carry import carry_over
+from twin.engine.fleet import vehicles_for
+from twin.errors import TrainingError, UsageError
+from twin.exogenous.path import SamplePath, draw_path
+from twin.exogenous.streams import stream
+from twin.network.world import World, compile_world
+from twin.scenario import from_mapping, load
+
+CPU = torch.device("cpu")
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    """More threads only get in each other's way in networks this small."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def configured(**changes: Any) -> TrainConfig:
+    return TrainConfig.model_validate({**TINY.model_dump(), "algorithm": "pathwise", **changes})
+
+
+def prepared(world: World, config: TrainConfig) -> tuple[Setup, Pathwise]:
+    """A learner whose actors do something, and not the same for everybody."""
+    setup = Setup.of(world, world.order_up_to, config)
+    learner = Pathwise(setup, config)
+    rng = stream(1, "test/actors")
+    with torch.no_grad():
+        for actor in learner.actors:
+            head = actor.mean.linear[-1]
+            head.weight.add_(torch.from_numpy(0.4 * rng.standard_normal(tuple(head.weight.shape))))
+    return setup, learner
+
+
+def means(learner: Pathwise, vector: Tensor) -> list[Tensor]:
+    return [
+        columns(layers_of(actor.mean), gather.inputs(vector))
+        for actor, gather in zip(learner.actors, learner.gather, strict=True)
+    ]
+
+
+def chain(**changes: Any) -> World:
+    """Two stores behind a warehouse: no trucks, no whole units, nothing but straight lines."""
+    store = {"kind": "store", "stock": 12, "holding": 0.5, "unmet": "lost", "penalty": 8}
+    demand = {"model": "poisson", "mean": 5}
+    nodes = {
+        "plant": {"kind": "supplier"},
+        "dc": {"kind": "warehouse", "stock": 20, "holding": 0.1, "capacity": 60},
+        "north": {**store, "demand": demand},
+        "south": {**store, "demand": demand, "unmet": "backlog"},
+    }
+    lanes = {
+        "plant -> dc": {"lead_time": "2 d"},
+        "dc -> north": {"lead_time": "1 d", "capacity": 8},
+        "dc -> south": {"lead_time": "1 d"},
+    }
+    content = {"kind": "scenario", "name": "chain", "horizon": "12 d", "nodes": nodes}
+    return compile_world(from_mapping({**content, "lanes": lanes, **changes}).model)
+
+
+def ledger(world: World, drawn: Sequence[SamplePath], chosen: Decisions, xp: Any) -> Any:
+    engine = BatchEngine(world, stack_paths(world, drawn, xp), xp)
+    while engine.advance():
+        rows = (chosen.orders, chosen.vehicles, chosen.min_load)
+        engine.decide(*(torch.from_numpy(values[engine.t]) for values in rows))
+    return engine.quantities()
+
+
+@settings(
+    max_examples=15,
+    derandomize=True,
+    deadline=None,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+@given(st.data())
+def test_no_value_changes_when_whole_numbers_get_a_slope(data: st.DataObject) -> None:
+    world = data.draw(worlds())
+    drawn = [data.draw(sample_paths(world)) for _ in range(2)]
+    chosen = data.draw(decisions(world, 2))
+    plain, sloped = (ledger(world, drawn, chosen, xp) for xp in (torch, StraightThrough(3.0)))
+    for name, values in vars(plain).items():
+        np.testing.assert_array_equal(getattr(sloped, name), values, err_msg=name)
+
+
+@settings(
+    max_examples=30,
+    derandomize=True,
+    deadline=None,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+@given(st.data())
+def test_an_engine_that_takes_over_in_mid_run_goes_on_alike(data: st.DataObject) -> None:
+    world = data.draw(worlds())
+    path = stack_paths(world, [data.draw(sample_paths(world)) for _ in range(2)])
+    chosen = data.draw(decisions(world, 2))
+    first, second = BatchEngine(world, path, keep_rows=False), None
+    while first.advance():
+        if first.t == world.periods // 2:
+            second = BatchEngine(world, path, keep_rows=False)
+            carry_over(first, second, np.copy)
+        for engine in (first,) if second is None else (first, second):
+            assert engine.advance()
+            rows = (chosen.orders, chosen.vehicles, chosen.min_load)
+            engine.decide(*(values[engine.t] for values in rows))
+        if second is not None:
+            np.testing.assert_array_equal(second.profit_row(), first.profit_row())
+            np.testing.assert_array_equal(second.on_hand, first.on_hand)
+    assert second is not None
+
+
+def horizon_cost(
+    learner: Pathwise, setup: Setup, seeds: Sequence[int], shift: Sequence[Tensor]
+) -> Tensor:
+    """Cost of the whole horizon in float64, all actions of a group moved by ``shift``."""
+    world = setup.world
+    engine = BatchEngine(world, paths(world, seeds), keep_rows=False)
+    engine.advance()
+    run = Run(setup, engine, learner.xp, CPU)
+    total = torch.zeros(())
+    for _ in range(world.periods):
+        acts = means(learner, run.vector.float())
+        total = total + run.step([a.double() + s for a, s in zip(acts, shift, strict=True)]).sum()
+    return total
+
+
+@pytest.mark.parametrize("form", ["base_stock_correction", "order_quantity"])
+def test_the_gradient_is_that_of_finite_differences_where_the_twin_is_smooth(form: str) -> None:
+    world = chain(agents={"replenish": ["dc", "north", "south"], "action": {"form": form}})
+    setup, learner = prepared(world, configured())
+    shift = [torch.full((3, 1, 1), 0.013, dtype=torch.float64, requires_grad=True)]
+    for parameter in learner.means.parameters():
+        parameter.requires_grad_(False)
+    # The actors see the state in single precision; alone it would drown a difference this small.
+    for actor in learner.actors:
+        actor.mean.linear[0].weight.data[:, : setup.groups[0].group.observation_size] = 0.0
+    horizon_cost(learner, setup, range(6), shift).backward()
+    step = 1e-6
+    for i in range(3):
+        costs = []
+        for sign in (1, -1):
+            moved = shift[0].detach().clone()
+            moved[i] += sign * step
+            costs.append(horizon_cost(learner, setup, range(6), [moved]).item())
+        difference = (costs[0] - costs[1]) / (2 * step)
+        assert shift[0].grad is not None
+        assert abs(difference) > 1.0
+        assert shift[0].grad[i].item() == pytest.approx(difference, rel=1e-5)
+
+
+@pytest.mark.parametrize("sharing", ["role", "all", "none"])
+@pytest.mark.parametrize("form", ["base_stock_correction", "order_quantity"])
+def test_a_run_goes_on_where_the_sampled_network_stands_and_costs_the_same(
+    form: str, sharing: str
+) -> None:
+    config = configured(sharing=sharing)
+    setup, learner = prepared(tiny_world(action={"form": form}), config)
+    layers = learner.weights().layers
+    horizon = Horizon(setup, setup.world, paths(setup.world, range(3), np.float32))
+
+    def act() -> NDArray[Any]:
+        acts = [
+            forward(of_group, group.inputs(horizon.vector))
+            for group, of_group in zip(setup.groups, layers, strict=True)
+        ]
+        return horizon.step(horizon.decision(acts)).sum(axis=1)
+
+    for _ in range(4):
+        act()
+    run = Run(setup, horizon.engine, learner.xp, CPU)
+    while not horizon.over:
+        cost = run.step(means(learner, run.vector)).detach().numpy()
+        np.testing.assert_allclose(cost, -act(), rtol=1e-3, atol=1e-2)
+
+
+def test_the_segments_gradients_add_up_to_that_of_the_whole_horizon() -> None:
+    """Where each segment answers for all that comes after it."""
+    config = configured(pathwise={"tail": 100, "sharpness": 2.0})
+    setup, learner = prepared(chain(), config)
+    layers = learner.weights().layers
+    horizon = Horizon(setup, setup.world, paths(setup.world, range(4), np.float32))
+
+    def gradient(count: int) -> NDArray[Any]:
+        learner.adam.zero_grad()
+        run = Run(setup, horizon.engine, learner.xp, CPU)
+        learner._cost(run, count).backward()  # type: ignore[no-untyped-call]
+        parts = [p.grad.ravel() for p in learner.means.parameters() if p.grad is not None]
+        found: NDArray[Any] = torch.cat(parts).numpy().copy()
+        return found
+
+    whole = gradient(12)
+    total = np.zeros_like(whole)
+    for count in (5, 4, 3):
+        total += gradient(count)
+        for _ in range(count):
+            acts = [
+                forward(of_group, group.inputs(horizon.vector))
+                for group, of_group in zip(setup.groups, layers, strict=True)
+            ]
+            horizon.step(horizon.decision(acts))
+    assert np.abs(whole).max() > 0.1
+    np.testing.assert_allclose(total, whole, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("sharpness", [0.0, 3.0])
+def test_on_average_over_loads_vehicles_have_the_slope_of_a_straight_line(sharpness: float) -> None:
+    load = torch.linspace(0.005, 19.995, 2000, dtype=torch.float64).reshape(1, -1)
+    load.requires_grad_(True)
+    least = torch.full_like(load, 0.35, requires_grad=True)
+    allowed, idle = torch.full_like(load, 9.0), torch.full_like(load[0], 9.0)
+    xp = StraightThrough(sharpness)
+    leaving = vehicles_for(load / 10, allowed, least, idle, xp)
+    plain = vehicles_for(load.detach().numpy() / 10, allowed.numpy(), 0.35, idle.numpy(), np)
+    np.testing.assert_array_equal(leaving.detach().numpy(), plain)
+    leaving.sum().backward()
+    assert load.grad is not None
+    assert least.grad is not None
+    assert load.grad.mean().item() == pytest.approx(1 / 10, rel=1e-3)
+    assert least.grad.mean().item() == pytest.approx(-1.0, rel=1e-3)
+    at_step, far = load.grad[0, 349].item(), load.grad[0, 849].item()
+    assert at_step > 3 * far if sharpness else at_step == pytest.approx(far)
+
+
+def test_a_vehicle_that_leaves_comes_back_in_the_gradient_too() -> None:
+    world = tiny_world()
+    trips = {"model": "uniform", "low": "1 d", "high": "3 d"}
+    changed = world.model.model_dump(mode="json", exclude_unset=True)
+    changed["fleets"]["trucks"]["round_trip"] = trips
+    world = compile_world(from_mapping(changed).model)
+    path = stack_paths(world, [draw_path(world, seed) for seed in range(5)], torch)
+    engine = BatchEngine(world, path, StraightThrough())
+    assert engine._returns is not None
+    assert not engine._returns._fixed
+    left = torch.full((1, 5), 2.0, dtype=torch.float64, requires_grad=True)
+    engine._returns.leave(0, left)
+    back = torch.stack([engine._returns.row(t) for t in range(1, 5)]).sum()
+    assert back.item() == 10.0
+    back.backward()
+    np.testing.assert_allclose(left.grad, 1.0)
+
+
+def test_outside_its_bounds_an_action_is_only_led_back_in() -> None:
+    x = torch.tensor([-3.0, -3.0, 0.5, 3.0, 3.0], requires_grad=True)
+    uphill = torch.tensor([1.0, -1.0, 1.0, 1.0, -1.0])
+    bounded = StraightThrough.bounded(x, -2.0, 2.0)
+    np.testing.assert_array_equal(bounded.detach(), [-2.0, -2.0, 0.5, 2.0, 2.0])
+    (bounded * uphill).sum().backward()
+    np.testing.assert_array_equal(x.grad, [0.0, -1.0, 1.0, 1.0, 0.0])
+
+
+def test_training_lowers_the_cost_on_seeds_that_it_has_not_seen(tmp_path: Path) -> None:
+    config = configured(updates=25, replications=8, segment=12, pathwise={"rate": 0.02})
+    setup = Setup.of(tiny_world(), tiny_world().order_up_to, config)
+    trained(tmp_path, config)
+    policy = load_policy(tmp_path / "bundle", setup.world)
+    layers = [policy._actors[group.group.agents[0]][1] for group in setup.groups]
+    after = evaluate(setup, layers, range(100, 132)).mean()
+    before = evaluate_static(setup, range(100, 132)).mean()
+    assert after < 0.97 * before
+    assert read_rows(tmp_path)[-1].policy_loss != 0.0
+
+
+@pytest.mark.parametrize("name", ["orgym_inv_backlog", "orgym_network_lost"])
+def test_whole_units_have_a_gradient(name: str) -> None:
+    loaded = load(ROOT / f"scenarios/reference/{name}.yaml", ("agents.action.form=order_quantity",))
+    config = configured(segment=30, pathwise={"tail": 0})
+    setup, learner = prepared(compile_world(loaded.model), config)
+    before = [p.detach().clone() for p in learner.means.parameters()]
+    segment = learner.collect(Sampler(setup, config), 0)
+    learner.update(segment.batch, 0, 0.0)
+    moved = [not torch.equal(a, b) for a, b in zip(before, learner.means.parameters(), strict=True)]
+    assert all(moved)
+
+
+def test_a_cost_that_is_not_finite_stops_training() -> None:
+    setup, learner = prepared(tiny_world(), configured())
+    segment = learner.collect(Sampler(setup, learner.config), 0)
+    with torch.no_grad():
+        learner.actors[0].mean.linear[0].weight.fill_(float("nan"))
+    with pytest.raises(TrainingError, match="not finite"):
+        learner.update(segment.batch, 0, 0.0)
+
+
+def test_a_warm_start_goes_down_the_gradient_first_and_then_learns_as_configured(
+    tmp_path: Path,
+) -> None:
+    config = configured(algorithm="mappo", warm_start=0.5)
+    trained(tmp_path, config)
+    rows = read_rows(tmp_path)
+    assert [row.entropy == 0.0 for row in rows] == [True, True, False, False]
+    assert all(row.value_loss > 0 for row in rows)
+    assert read_bundle(tmp_path / "bundle")[0].algorithm == "mappo"
+
+
+def test_a_warm_started_run_that_is_resumed_ends_with_the_same_weights_bit_for_bit(
+    tmp_path: Path,
+) -> None:
+    config = configured(algorithm="mappo", warm_start=0.5)
+    expected = read_bundle(trained(tmp_path / "whole", config))[1]
+    for last in (1, 3):
+
+        def stop(row: Any, last: int = last) -> None:
+            if row.update == last:
+                raise KeyboardInterrupt
+
+        folder = tmp_path / f"parts{last}"
+        with pytest.raises(KeyboardInterrupt):
+            trained(folder, config, report=stop)
+        found = read_bundle(trained(folder, config, resume=True))[1]
+        for name, array in expected.items():
+            np.testing.assert_array_equal(found[name], array, err_msg=name)
+
+
+def test_only_actors_can_be_warmed() -> None:
+    with pytest.raises(ValueError, match="warm_start needs one of"):
+        configured(algorithm="vdn", warm_start=0.5)
+
+
+def finite_gradient(file: Path) -> bool:
+    """Whether a few periods in the middle of a run have a gradient that is a number."""
+    world = compile_world(load(file).model)
+    setup, learner = prepared(world, configured(replications=2, pathwise={"tail": 1}))
+    sampler = Sampler(setup, learner.config)
+    segment = learner.collect(sampler, 0)
+    loss = learner.update(segment.batch, 0, 0.0).policy_loss
+    parameters = list(learner.means.parameters())
+    return np.isfinite(loss) and all(bool(torch.isfinite(p).all()) for p in parameters)
+
+
+LARGE = {"warehouses_3x2000", "apparel_promotions", "pharma_cold_chain", "national_50"}
+"""Nothing in them is missing in the others, but they take half a minute."""
+SHIPPED = [
+    file
+    for folder in ("library", "reference")
+    for file in sorted((ROOT / "scenarios" / folder).glob("*.yaml"))
+    if file.stem not in LARGE
+]
+
+
+@pytest.mark.parametrize("file", SHIPPED, ids=lambda file: file.stem)
+def test_the_gradient_is_finite_on_every_shipped_scenario(file: Path) -> None:
+    try:
+        world = compile_world(load(file).model)
+        BatchEngine(world, stack_paths(world, [draw_path(world, 0)]))
+    except UsageError:
+        pytest.skip("only the event engine knows this scenario")
+    assert finite_gradient(file)
