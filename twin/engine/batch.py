@@ -18,12 +18,12 @@ from twin.engine.batch_limits import over_products
 from twin.engine.batch_money import PeriodProfit
 from twin.engine.batch_path import BatchPath, as_array, stack_paths
 from twin.engine.batch_pipeline import Pipeline, Returns, plus
+from twin.engine.batch_rules import BatchRules, unused_flows
 from twin.engine.batch_serving import BatchCounter
 from twin.engine.batch_shelf import BatchShelf
 from twin.engine.batch_support import refuse_unknown
 from twin.engine.ledger import Quantities, shape_of
 from twin.engine.placing import OrderDesk, State
-from twin.engine.rules import DUST
 from twin.env.observe import RECENT
 from twin.errors import SimulationError
 from twin.network.world import World
@@ -67,7 +67,8 @@ class BatchEngine:
             self._shelf = BatchShelf(world, arrays, self._shipments, xp, self._cast)
         self._counter = BatchCounter(world, xp)
         self._levels = self._shipping_levels()
-        self._profit = PeriodProfit(world, arrays, path.demand, xp, _unused(world, path))
+        self._profit = PeriodProfit(world, arrays, path.demand, xp, unused_flows(world, path))
+        self._rules = BatchRules(xp, path, arrays)
         self._desk = OrderDesk(world, xp, self._cast)
         self._keep = keep_rows
         self._memory = max(world.history, RECENT, self._shipments.longest, _longest_lag(world)) + 1
@@ -257,7 +258,9 @@ class BatchEngine:
         unfilled = self.book if produces is None else self.book * (1 - produces[:, None])
         self._row |= {"shipped": shipped, "trips": trips, "unfilled": unfilled}
         self._shipped[self.t] = shipped
-        self._aboard[self.t] = self._on_the_road(shipped)
+        self._record_shipments(shipped)
+        scrapped = self._row.get("scrapped")
+        self._aboard[self.t] = shipped if scrapped is None else shipped - scrapped
         if self.arrays.source_keeps is not None:
             self.book = self.book * self.arrays.source_keeps
 
@@ -265,7 +268,8 @@ class BatchEngine:
         xp, arrays = self.xp, self.arrays
         want = self.book if lanes is None else xp.where(lanes, self.book, 0.0)
         trips, left = 0.0, 0.0
-        shipped = self._allocate(self._within_lanes(want))
+        stock = self._stock() if arrays.endless is None else self._stock() + arrays.endless
+        shipped = self._rules.allocate(self._rules.within_lanes(want, self.t), stock, self.t)
         if arrays.fleets:
             shipped, trips, left = self._on_vehicles(shipped, vehicles, min_load)
         if arrays.integral:
@@ -274,39 +278,29 @@ class BatchEngine:
         rest = self.on_hand - claimed * arrays.limited
         self.on_hand = rest if arrays.independent else xp.clip(rest, 0, None)
         self.book = xp.clip(self.book - shipped, 0, None)
-        good = self.path.good
-        on_the_road = shipped if good is None else shipped - self._scrapped(shipped, good[self.t])
+        scrapped = self._rules.scrapped(shipped, self.t)
+        on_the_road = shipped if scrapped is None else shipped - scrapped
         self.transit = self.transit + on_the_road
         if self._shelf is not None:
-            arriving = None if good is None else on_the_road
+            arriving = None if scrapped is None else on_the_road
             self._shelf.leave(self.t, shipped, claimed, arriving)
         self._arrive_at_once(self._shipments.at_once(self.t, on_the_road))
         return shipped, trips, left
 
-    def _scrapped(self, shipped: Any, good: Any) -> Any:
-        lost = shipped * (1 - good)[:, None]
-        return self.xp.round(lost) if self.arrays.integral else lost
-
-    def _on_the_road(self, shipped: Any) -> Any:
-        """Record what a shipment costs and loses; what will arrive of it: (lane, product, B)."""
-        if self.path.price_factor is not None:
-            listed = over_products(self.arrays.prices.transfer[..., None] * shipped)
-            self._row["surcharge"] = listed * (self.path.price_factor[self.t] - 1)
-        if self.arrays.produces is not None:
-            started = 1.0 * (shipped > DUST)
-            self._row["setups"] = over_products(started) * self.arrays.produces
-        if self.path.good is None:
-            return shipped
-        self._row["scrapped"] = self._scrapped(shipped, self.path.good[self.t])
-        return shipped - self._row["scrapped"]
+    def _record_shipments(self, shipped: Any) -> None:
+        """Note what a period's shipments cost and lose, as far as the scenario has such things."""
+        rules, t = self._rules, self.t
+        found = {
+            "surcharge": rules.surcharge(shipped, t),
+            "setups": rules.setups(shipped),
+            "scrapped": rules.scrapped(shipped, t),
+        }
+        self._row |= {name: value for name, value in found.items() if value is not None}
 
     def _on_vehicles(self, ready: Any, vehicles: Any, min_load: Any) -> tuple[Any, Any, Any]:
         """What leaves, on vehicles or by common carrier; trips and vehicles gone."""
-        xp, arrays, idle = self.xp, self.arrays, self.idle
-        if self.path.fleet_up is not None:
-            count = self._fleet_size
-            down = xp.ceil((1 - self.path.fleet_up[self.t]) * count - arrays.slack)
-            idle = xp.clip(idle - down, 0, None)
+        xp, arrays = self.xp, self.arrays
+        idle = self._rules.in_service(self.idle, self._fleet_size, self.t)
         loaded, trips, left = put_on_vehicles(arrays, ready, vehicles, min_load, idle, xp)
         self.idle = self.idle - left
         if arrays.carrier is None:
@@ -325,43 +319,6 @@ class BatchEngine:
         if self.world.convention.receives_before_shipping:
             self._receive((arrived.sum(0).sum(0) > 0) if self.arrays.storage is not None else None)
 
-    def _within_lanes(self, want: Any) -> Any:
-        """Scale each lane's wishes down to its capacity, and to the share of it that is open."""
-        arrays = self.arrays
-        if arrays.lane_limit is not None:
-            lost = None
-            if arrays.setup_units is not None:
-                set_up = arrays.setup_units * over_products(1.0 * (want > DUST))
-                lost = [set_up] * len(arrays.lane_limit.most)
-            want = want * arrays.lane_limit.share(want, lost, arrays.ratio)[:, None]
-        return want * self.path.lane_open[self.t][:, None] if self.arrays.closable else want
-
-    def _allocate(self, want: Any) -> Any:
-        """Share what each node can ship among its lanes."""
-        arrays = self.arrays
-        stock = self._stock()
-        if arrays.endless is not None:
-            stock = stock + arrays.endless
-        if arrays.simple:
-            granted = self.xp.minimum(want, stock[arrays.source])
-        elif arrays.independent:
-            granted = self._independently(want, stock)
-        else:
-            granted = arrays.recipes.grant(want, stock, arrays.ratio)
-        if arrays.make_capacity is not None:
-            made = over_products(granted)
-            made = made if arrays.independent else arrays.sent(made)[arrays.source]
-            capacity = arrays.make_capacity
-            if self.path.node_open is not None:
-                works = self.path.node_open[self.t]
-                capacity = capacity * self.xp.where(works > 0, works, 1.0)[arrays.source]
-            granted = granted * self.arrays.ratio(capacity, made)[:, None]
-        return granted
-
-    def _independently(self, want: Any, stock: Any) -> Any:
-        """Each lane may take all of its source's stock, whatever the others take."""
-        return self.arrays.recipes.grant_each(want, stock[self.arrays.source], self.arrays.ratio)
-
     def _stock(self) -> Any:
         """On hand as far as it is there: independent links can owe more than there is."""
         return self.xp.clip(self.on_hand, 0, None) if self.arrays.independent else self.on_hand
@@ -375,7 +332,7 @@ class BatchEngine:
         if arrays.storage is None and self.path.node_open is None:
             self.dock = None
         else:
-            taken, gone = self._what_fits(self.dock)
+            taken, gone = self._rules.received(self.dock, self.on_hand, self.t)
             if where is not None:
                 taken, gone = xp.where(where, taken, 0.0), xp.where(where, gone, 0.0)
             if arrays.destroys is not None:
@@ -388,24 +345,6 @@ class BatchEngine:
         if self._shelf is not None:
             there = gone if self.dock is None else self.dock + gone
             self._throw_away(self._shelf.receive(there, taken, gone))
-
-    def _what_fits(self, dock: Any) -> tuple[Any, Any]:
-        """What goes on hand, and what leaves the dock, the destroyed included."""
-        arrays, xp = self.arrays, self.xp
-        taken = dock
-        if arrays.storage is not None:
-            inside = arrays.storage.loads(self.on_hand)
-            share = arrays.storage.share(arrays.brought(dock), inside, arrays.ratio)
-            taken = dock * share[arrays.destination][:, None]
-            taken = xp.floor(taken + arrays.slack) if arrays.integral else taken
-        works = None
-        if self.path.node_open is not None:
-            works = 1.0 * (self.path.node_open[self.t] > 0)[arrays.destination][:, None]
-            taken = taken * works
-        if arrays.destroys is None:
-            return taken, taken
-        destroys = arrays.destroys if works is None else arrays.destroys * works
-        return taken, xp.where(destroys + 0 * dock > 0, dock, taken)
 
     def _serve(self) -> None:
         """Serve customers from stock; the rest is backlogged or lost."""
@@ -453,18 +392,6 @@ def _longest_lag(world: World) -> int:
 def _column(values: list[float], one: Any, xp: Any) -> Any:
     """Values as an array (len, B) of the kind of ``one`` (1, B)."""
     return xp.concatenate([one * v for v in values], 0) if values else one[:0]
-
-
-def _unused(world: World, path: BatchPath) -> set[str]:
-    """Flows that this world and path never have."""
-    uses = {
-        "wasted": bool(world.destroys.any() or world.shelf_life.any()),
-        "setups": bool(world.produces.any()),
-        "surcharge": path.price_factor is not None,
-        "carrier": any(lane.common_carrier is not None for lane in world.transport),
-        "ending": bool(np.any(world.prices.terminal)),
-    }
-    return {name for name, used in uses.items() if not used}
 
 
 def _as_numpy(rows: list[Any], item: tuple[int, ...], periods: int, replications: int) -> Floats:

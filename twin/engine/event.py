@@ -6,17 +6,16 @@ convention run in order. Shipments that leave together and arrive together share
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
 from twin.engine.allocation import Allocator
-from twin.engine.clock import ARRIVAL, EPOCH, Clock, snapped
+from twin.engine.clock import EPOCH, Clock
 from twin.engine.decision import Decision
 from twin.engine.fleet import VehiclePools
 from twin.engine.ledger import PeriodLedger, Quantities
 from twin.engine.placing import OrderDesk, State
+from twin.engine.road import Road
 from twin.engine.rules import TINY, Rules
 from twin.engine.serving import Counter
 from twin.engine.shelf import Shelf
@@ -50,8 +49,6 @@ class EventEngine:
         self.pending = np.zeros((nodes, products))  # customers' demand known, not yet served
         self.book = np.zeros((lanes, products))  # orders at the source
         self.under_way: Floats = world.initial_orders.sum(axis=0)  # orders on their way there
-        self.transit: Floats = world.initial_transit.sum(axis=0)  # shipped, not received
-        self.dock = np.zeros((lanes, products))  # arrived, not received
         self.vehicles = VehiclePools(world, path, self.clock)
         self._desk = OrderDesk(world)
         self._allocator = Allocator(world)
@@ -59,12 +56,9 @@ class EventEngine:
         self._shelf = Shelf(world) if self._rules.perishable else None
         self._booking = Decision.of_orders(world, np.zeros((lanes, products)))
         self._order_arrivals = _first_orders(world)
-        self._due: Ints = world.due_periods(path.lead_time)  # (period, lane)
-        self._levels = _shipping_levels(world, self._due)
-        self._convoys: dict[bytes, list[tuple[float, Ints | slice, list[int]]]] = {}
-        self._on_the_road: dict[float, list[Convoy]] = {}  # by time of arrival
+        self._road = Road(world, path, self.clock, self._shelf)
+        self._levels = _shipping_levels(world, self._road.due)
         self._forecasts = forecasts(world, path.demand, path.seed)
-        self._docked = False
         self._at_order = False
         self._phases = {
             "receive": self._receive,
@@ -73,14 +67,17 @@ class EventEngine:
             "serve": self._serve,
             "account": self._account,
         }
-        for epoch, units in enumerate(world.initial_transit):
-            self.clock.at(epoch * world.period_d, ARRIVAL, self._arrive, Convoy(slice(None), units))
         self.clock.at(0.0, EPOCH, self._begin, 0)
 
     @property
     def ledger(self) -> PeriodLedger:
         """The record of the run so far (complete once ``advance`` has returned False)."""
         return PeriodLedger(self.world, self.path.seed, self.quantities)
+
+    @property
+    def transit(self) -> Floats:
+        """Shipped, not received: (lane, product)."""
+        return self._road.transit
 
     @property
     def on_order(self) -> Floats:
@@ -153,7 +150,7 @@ class EventEngine:
             self.clock.at((self.t + 1) * self.world.period_d, EPOCH, self._begin, self.t + 1)
 
     def _begin(self, t: int) -> None:
-        self.t = t
+        self.t = self._road.t = t
         if self._shelf is not None and t > 0:
             self._throw_away(self._shelf.grow_older())
         for phase in self.world.convention.before_order:
@@ -270,74 +267,27 @@ class EventEngine:
         return self.world.outbound.total(self._rules.claims(units))
 
     def _send(self, units: Floats, ages: Floats | None) -> None:
-        """Put shipments on the road: lanes with the same lead time travel together."""
-        self.transit = self.transit + units
-        freight = units if ages is None else np.concatenate([units, ages.any(axis=2)], axis=1)
-        moves: list[bool] = np.logical_or.reduce(freight, axis=1).tolist()
-        for arrival_after, lanes, members in self._convoys_of(self.t):
-            if not any(moves[lane] for lane in members):
-                continue
-            aboard = None if ages is None else ages[lanes]
-            convoy = Convoy(lanes, units[lanes], aboard, self.t)
-            if arrival_after > 0.0:
-                self._travel(convoy, arrival_after)
-            else:
-                self._arrive(convoy)
-                if self.world.convention.receives_before_shipping:
-                    self._receive()
-
-    def _travel(self, convoy: Convoy, days: float) -> None:
-        """Arrive in ``days``: one event for all that arrive at one time, in the order they left."""
-        period = self.world.period_d
-        at = snapped(self.t * period + days, period)
-        if at not in self._on_the_road:
-            self._on_the_road[at] = []
-            self.clock.at(at, ARRIVAL, self._arrive_together, at)
-        self._on_the_road[at].append(convoy)
-
-    def _arrive_together(self, at: float) -> None:
-        for convoy in self._on_the_road.pop(at):
-            self._arrive(convoy)
-
-    def _convoys_of(self, t: int) -> list[tuple[float, Ints | slice, list[int]]]:
-        """Lanes grouped by the lead time of the shipments that leave in period ``t``."""
-        row = self.path.lead_time[t]
-        key = row.tobytes()
-        if key not in self._convoys:
-            row = np.where(self._due[t] == 0, 0.0, row)
-            self._convoys[key] = [
-                (float(v), _selector(row == v), np.flatnonzero(row == v).tolist())
-                for v in np.unique(row)
-            ]
-        return self._convoys[key]
-
-    def _arrive(self, convoy: Convoy) -> None:
-        self.dock[convoy.lanes] += convoy.units
-        self._docked = True
-        if self._shelf is not None:
-            if convoy.ages is None:
-                self._shelf.dock(convoy.lanes, convoy.units)
-            else:
-                self._shelf.arrive(convoy.lanes, convoy.ages, max(self.t, 0) - convoy.left)
+        """Put shipments on the road; what has no lead time may be used in the same period."""
+        arrived = self._road.send(units, ages)
+        if arrived and self.world.convention.receives_before_shipping:
+            self._receive()
 
     def _receive(self) -> None:
         """Put what has arrived on hand, as far as there is room."""
-        if not self._docked:
+        road, rules, t = self._road, self._rules, self.t
+        if not road.occupied:
             return
-        rules, t = self._rules, self.t
-        taken = gone = self.dock
-        self._docked = False
+        taken = gone = there = road.dock
+        road.occupied = False
         if rules.receives_in_part:
-            taken, gone = rules.received(self.dock, self.on_hand, t)
-            self._docked = bool((gone < self.dock).any())
+            taken, gone = rules.received(there, self.on_hand, t)
+            road.occupied = bool((gone < there).any())
             self.quantities.wasted[t] += self.world.inbound.total(gone - taken)
-        arrived = self.dock
-        self.dock = self.dock - gone
-        self.transit = np.maximum(self.transit - gone, 0.0)
+        road.unload(gone)
         self.on_hand = self.on_hand + self.world.inbound.total(taken)
         self.quantities.received[t] += gone
         if self._shelf is not None:
-            there = np.maximum(arrived, 1e-300)
+            there = np.maximum(there, TINY)
             self._throw_away(self._shelf.receive(taken / there, gone / there))
 
     def _serve(self) -> None:
@@ -365,16 +315,6 @@ class EventEngine:
             rows.ending[t] = self.on_hand
 
 
-@dataclass(frozen=True)
-class Convoy:
-    """Shipments that arrive together."""
-
-    lanes: Ints | slice
-    units: Floats  # (lane, product)
-    ages: Floats | None = None  # (lane, perishable product, periods left)
-    left: int = 0  # the period they left in
-
-
 def _first_orders(world: World) -> Floats:
     """Orders by the period they reach the source in: (period, lane, product)."""
     _, lanes, products, _ = world.shape
@@ -382,14 +322,6 @@ def _first_orders(world: World) -> Floats:
     known = world.initial_orders[: world.periods]
     arrivals[: len(known)] = known
     return arrivals
-
-
-def _selector(lanes: Flags) -> Ints | slice:
-    """Index of the chosen lanes; a slice where they stand together, which is faster."""
-    found = np.flatnonzero(lanes)
-    if found[-1] - found[0] + 1 == len(found):
-        return slice(int(found[0]), int(found[-1]) + 1)
-    return found
 
 
 def _shipping_levels(world: World, due: Ints) -> list[Flags | None]:
