@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -91,7 +92,10 @@ def test_the_stages_one_by_one_pass_what_prove_passes(folder, tmp_path, capsys):
     scenario = [str(folder / "shop.yaml"), "--agent-steps", "60000", "--out", str(tmp_path)]
     assert run(["train", *scenario, *judges, *registry, "--json"]) == 0
     made = json.loads(capsys.readouterr().out)["run"]
+    assert run(["stress", made, *judges, *registry, "--shard", "2/2"]) == 0
+    assert not (Path(made) / "cases.parquet").exists()
     assert run(["stress", made, *judges, *registry]) == 0
+    assert {"cases.json", "cases.junit.xml"} <= {path.name for path in Path(made).iterdir()}
     assert run(["judge", made, *judges, *registry]) == 0
     assert run(["promote", made, *registry]) == 0
     assert run(["report", made]) == 0
