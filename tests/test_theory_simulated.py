@@ -160,14 +160,14 @@ def test_erlangs_formula_knows_m_m_1() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("trucks", [2, 3])
-def test_loads_wait_for_a_pool_as_in_m_m_c(trucks: int) -> None:
+@pytest.mark.parametrize(("trucks", "seeds"), [(2, 1600), (3, 1000)])
+def test_loads_wait_for_a_pool_as_in_m_m_c(trucks: int, seeds: int) -> None:
     # Trips end at epochs: geometric in whole periods, and drawn shorter so that their mean is one.
     # Their squared cv is 1 - period, which takes half a period's share off the wait.
     period, rate = 0.025, 0.6 * trucks
     mean = -period / math.log(1 - period)
     trip = {"model": "gamma", "mean": mean, "cv": 1.0}
-    wait = waits(depot(trucks, trip, period, 200.0), rate, seeds=1600)
+    wait = waits(depot(trucks, trip, period, 200.0), rate, seeds=seeds)
     assert wait == pytest.approx(erlang_wait(rate, 1.0, trucks), rel=0.02)
 
 
