@@ -134,7 +134,7 @@ def _ledger(world: World, policy: OrderingRule | Policy, path: SamplePath) -> Pe
 def _state(ledger: PeriodLedger, start: int) -> tuple[Floats, Floats]:
     """Stock and freight at the start of a period."""
     if start == 0:
-        return ledger.world.initial_stock, np.zeros_like(ledger.in_transit[0])
+        return ledger.world.initial_stock, ledger.world.initial_transit.sum(axis=0)
     return ledger.on_hand[start - 1], ledger.in_transit[start - 1]
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from twin.engine.ledger import PeriodLedger
+from twin.kpi.carbon import co2e
 from twin.kpi.cost import (
     backlog_cost,
     cost_per_period,
@@ -29,7 +30,7 @@ from twin.kpi.service import (
     replenishment_cycle_time,
     replenishment_otif,
 )
-from twin.kpi.vehicles import load_factor
+from twin.kpi.vehicles import empty_share, load_factor
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,8 @@ KPIS: tuple[Kpi, ...] = (
     Kpi("days_of_supply", "d", "", days_of_supply),
     Kpi("bullwhip_ratio", "ratio", "lower", bullwhip_ratio),
     Kpi("load_factor", "share", "higher", load_factor),
+    Kpi("empty_share", "share", "lower", empty_share),
+    Kpi("co2e", "kg", "lower", co2e),
     Kpi("holding_cost", "money/period", "lower", holding_cost),
     Kpi("backlog_cost", "money/period", "lower", backlog_cost),
     Kpi("lost_sales_cost", "money/period", "lower", lost_sales_cost),

@@ -12,10 +12,10 @@ import numpy as np
 
 
 def cost_of_control(money: float, epochs: int) -> float | None:
-    """Cost of control: priced calls, retries, data and tokens / decision epochs.
+    """Cost of control: calls, retries, data, tokens and approvals, each priced / decision epochs.
 
-    Arguments: ``money`` of the gateway's account of an episode, number of ``epochs``.
-    Approvals are not priced by the account. Undefined without an epoch.
+    Arguments: ``money`` of the gateway's account of an episode (prices in ``tools.costs``), number
+    of ``epochs``. Undefined without an epoch.
     """
     return money / epochs if epochs > 0 else None
 

@@ -79,15 +79,19 @@ def customer_lines(ledger: PeriodLedger, tolerance: int = 0) -> OrderLines:
 
 def _customer_lines(ledger: PeriodLedger, tolerance: int) -> OrderLines:
     lost = np.where(ledger.world.lost[None, :, None], ledger.unmet, 0.0)
+    # Who takes a substitute does not get what the line asks for.
+    gone = lost + np.maximum(-ledger.substituted, 0.0)
+    asked_for = ledger.sold - np.maximum(ledger.substituted, 0.0)
     window = np.full(len(ledger.nodes), tolerance, dtype=np.intp)
-    return _lines(ledger.demand, lost, ledger.sold, window)
+    return _lines(ledger.demand, gone, asked_for, window)
 
 
 def lane_lines(ledger: PeriodLedger, tolerance: int = 0) -> OrderLines:
     """Order lines on lanes; on time within the lane's stated lead time and ``tolerance`` periods.
 
     The stated lead time is that of the order plus the mean one of the shipment, rounded up to whole
-    periods. A delivery is the receipt at the destination.
+    periods. A delivery is the receipt at the destination; what is scrapped on the way counts as
+    cancelled, on the line of the period in which it left less the order's lead time.
     """
     return _once(ledger, f"lane_lines/{tolerance}", lambda: _lane_lines(ledger, tolerance))
 
@@ -96,6 +100,7 @@ def _lane_lines(ledger: PeriodLedger, tolerance: int) -> OrderLines:
     world = ledger.world
     lead_d = np.array([world.lead_periods(i) for i in range(len(world.lanes))]) * world.period_d
     cancelled = np.where(world.drops[world.source][None, :, None], ledger.unfilled, 0.0)
+    cancelled = cancelled + ledger.scrapped
     for lane in np.flatnonzero(world.order_lag):
         cancelled[:, lane] = _earlier(cancelled[:, lane], int(world.order_lag[lane]))
     window = (world.order_lag + world.due_periods(lead_d) + tolerance).astype(np.intp)

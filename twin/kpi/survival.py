@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from twin.errors import SimulationError
 from twin.exogenous.moments import mean_time
+from twin.exogenous.shares import mean_share
 from twin.network.world import World
 
 Floats = NDArray[np.float64]
@@ -41,10 +42,12 @@ def time_to_survive(
     """Time to survive: the longest outage of a node in which supply still meets demand, in days.
 
     Simchi-Levi et al. 2015: maximise t subject to, for every other node and product, stock at the
-    start + receipts - shipments >= t x mean demand, with the capacities of lanes, factories
-    and fleets over t. During the outage nothing enters or leaves ``node`` (None: no outage); its
-    own customers are served from its stock. Lead times of other lanes are not looked at, so that
-    the figure is an upper bound: no policy can do better on mean demand.
+    start + receipts - use >= t x mean demand, where shipments and production use what their bill of
+    materials says and lose their mean loss, with the capacities of lanes, factories and fleets over
+    t in units, weight and volume. During the outage nothing enters, leaves or is made at ``node``
+    (None: no outage); its own customers are served from its stock, and nobody takes a substitute.
+    Lead times of other lanes, set-ups, storage, shelf lives and opening hours are not looked at, so
+    that the figure is an upper bound: no policy can do better on mean demand.
 
     ``on_hand`` (node, product) and ``in_transit`` (lane, product) at the start of the outage.
     None when supply meets demand for however long the outage lasts.
@@ -57,6 +60,7 @@ def time_to_survive(
     rows = _rows(world, on_hand, in_transit)
     shape = (len(rows.bound), last + 1)
     upper = np.full(last + 1, np.inf)
+    upper[:last][~world.carries.ravel()] = 0.0
     upper[last] = LONGEST_PERIODS
     if node is not None:
         closed = (world.source == node) | (world.destination == node)
@@ -87,35 +91,57 @@ def _rows(world: World, on_hand: Floats, in_transit: Floats) -> _Rows:
 
 
 def _supply_meets_demand(rows: _Rows, world: World, node: int, product: int, stock: float) -> None:
-    """t x demand + shipments / yield - receipts <= stock at the start."""
+    """t x demand + use - good receipts <= stock at the start."""
     products = len(world.products)
-    out = np.flatnonzero(world.source == node)
     into = np.flatnonzero(world.destination == node)
-    used = 1.0 / float(world.make_output[node])
-    entries = [(int(lane) * products + product, used) for lane in out]
-    entries += [(int(lane) * products + product, -1.0) for lane in into]
+    entries = _uses(world, node, product)
+    entries += [
+        (int(lane) * products + product, mean_share(world.transport[lane].loss) - 1.0)
+        for lane in into
+    ]
     demand = float(world.mean_demand[node, product])
     rows.add([*entries, (len(world.lanes) * products, demand)], stock)
 
 
+def _uses(world: World, node: int, product: int) -> list[tuple[int, float]]:
+    """Units of a product that a node's lanes and production take per unit moved, by column."""
+    products = len(world.products)
+    out = np.flatnonzero(world.source == node)
+    found = [
+        (int(lane) * products + product, float(world.recipes.plain[lane, product])) for lane in out
+    ]
+    for bill in world.recipes.bills:
+        if world.source[bill.lane] == node:
+            for made, units in zip(bill.made, bill.components, strict=True):
+                needed = float(units[bill.used == product].sum())
+                found.append((bill.lane * products + int(made), needed))
+    return found
+
+
 def _capacities(rows: _Rows, world: World) -> None:
-    """Units moved <= t x capacity, of lanes, of factories and of fleets (in vehicle periods)."""
-    for lane in np.flatnonzero(np.isfinite(world.lane_capacity)):
-        _at_most(rows, world, {int(lane): 1.0}, float(world.lane_capacity[lane]))
+    """What is moved <= t x capacity, of lanes, of factories and of fleets (in vehicle periods)."""
+    units = np.ones(len(world.products))
+    for size, most in zip(world.lane_limit.size, world.lane_limit.most, strict=True):
+        for lane in np.flatnonzero(np.isfinite(most)):
+            _at_most(rows, world, {int(lane): size}, float(most[lane]))
     for node in np.flatnonzero(np.isfinite(world.make_capacity)):
-        out = {int(lane): 1.0 for lane in np.flatnonzero(world.source == node)}
+        out = {int(lane): units for lane in np.flatnonzero(world.source == node)}
         _at_most(rows, world, out, float(world.make_capacity[node]))
     for fleet in world.fleets:
         away = max(1.0, float(world.due_periods(np.array(mean_time(fleet.round_trip)))))
-        riding = {int(lane): away / fleet.capacity for lane in fleet.lanes}
-        _at_most(rows, world, riding, float(fleet.vehicles))
+        # What finds no vehicle can go by common carrier where there is one.
+        only = [lane for lane in fleet.lanes if world.transport[lane].common_carrier is None]
+        for size, most in zip(fleet.limit.size, fleet.limit.most[:, 0], strict=True):
+            riding = {int(lane): away * size / most for lane in only}
+            _at_most(rows, world, riding, float(fleet.vehicles))
 
 
-def _at_most(rows: _Rows, world: World, lanes: dict[int, float], per_period: float) -> None:
+def _at_most(rows: _Rows, world: World, lanes: dict[int, Floats], per_period: float) -> None:
+    """Sum of lanes' units times what each takes, (product,), <= t x what there is per period."""
     products = len(world.products)
     entries = [
-        (lane * products + product, weight)
-        for lane, weight in lanes.items()
-        for product in range(products)
+        (lane * products + product, float(size))
+        for lane, sizes in lanes.items()
+        for product, size in enumerate(sizes)
     ]
     rows.add([*entries, (len(world.lanes) * products, -per_period)], 0.0)
