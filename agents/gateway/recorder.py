@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from agents.gateway.gateway import Gateway
 from agents.gateway.session import Turn
@@ -14,13 +15,14 @@ from agents.trace.chain import chained
 from agents.trace.latency import Latencies
 from agents.trace.record import MAX_TRACES, DecisionTrace, Effect, Part, TraceVerdict, digest
 from twin.engine.ledger import PeriodLedger
-from twin.engine.money import Accounts
+from twin.engine.money import PARTS, Accounts
 from twin.env.agents import AgentSpec
 from twin.network.world import World
 
 LOG_BUDGET = 256 * 2**20
 """Bytes of memory for the traces of one episode, roughly; beyond it the oldest are dropped."""
 _EARNED = frozenset({"revenue", "terminal", "transfers_in"})
+_SIGNS = {name: 1.0 if name in _EARNED else -1.0 for name in PARTS}
 _TRACE_BYTES, _READ_BYTES, _NUMBER_BYTES = 1_000, 500, 32
 
 
@@ -32,6 +34,21 @@ class _Names:
     node: int  # that pays and earns
 
 
+@dataclass(frozen=True)
+class _Kept:
+    """One decision, before it is known what the period brought."""
+
+    sequence: int
+    t: int
+    agent: str
+    turn: Turn
+    observation_hash: str
+    verdict: TraceVerdict
+    effect: Effect
+    settled: float
+    bytes: int
+
+
 class Recorder:
     """The traces of one episode; ``finish`` adds what the period brought and links them."""
 
@@ -39,7 +56,7 @@ class Recorder:
         self, world: World, gateway: Gateway, policy_hash: str, budget: int = LOG_BUDGET
     ) -> None:
         self.wall = Latencies()
-        self._kept: deque[tuple[DecisionTrace, int]] = deque()
+        self._kept: deque[_Kept] = deque()
         self._bytes = 0
         self._budget = budget
         self._recorded = 0
@@ -57,19 +74,17 @@ class Recorder:
         """Record the window of period ``t``; ``opened_s`` is the wall time at its opening."""
         placed = {p.agent: p.period for p in self._gateway.server.inbox.taken}
         for agent, session in self._gateway.sessions.items():
-            turn = session.turn
-            verdict, effect = self._verdict(agent, turn, placed.get(agent), t)
-            trace = self._trace(agent, turn, t, begin, verdict, effect)
-            self._keep(replace(trace, settled=close))
-            if turn is not None and effect == "applied":
+            turn = session.turn or Turn.nothing(begin)
+            verdict, effect = self._verdict(agent, session.turn, placed.get(agent), t)
+            self._keep(t, agent, turn, verdict, effect, close)
+            if effect == "applied":
                 self.wall.add((opened_s, *turn.wall, time.perf_counter()))
 
     def finish(self, ledger: PeriodLedger) -> tuple[DecisionTrace, ...]:
         """The traces, with what came of them, linked in order."""
         specs = {spec.name: (i, spec) for i, spec in enumerate(self._gateway.specs)}
-        return tuple(
-            chained(self._judged(trace, ledger, *specs[trace.agent]) for trace, _ in self._kept)
-        )
+        money = _signed(ledger.accounts)
+        return tuple(chained(self._trace(k, ledger, money, *specs[k.agent]) for k in self._kept))
 
     def _verdict(
         self, agent: str, turn: Turn | None, placed: int | None, t: int
@@ -84,69 +99,72 @@ class Recorder:
             return "agent", "late"
         return ("agent" if turn.fresh else "last_good"), "applied"
 
-    def _trace(
+    def _keep(
         self,
-        agent: str,
-        turn: Turn | None,
         t: int,
-        begin: float,
+        agent: str,
+        turn: Turn,
         verdict: TraceVerdict,
         effect: Effect,
+        settled: float,
+    ) -> None:
+        size = _TRACE_BYTES + _NUMBER_BYTES * 2 * len(self._names[agent].wish)
+        size += sum(_READ_BYTES + _NUMBER_BYTES * len(read.numbers) for read in turn.reads)
+        seen = "" if turn.observation is None else digest(turn.observation)
+        kept = _Kept(self._recorded, t, agent, turn, seen, verdict, effect, settled, size)
+        self._kept.append(kept)
+        self._recorded += 1
+        self._bytes += size
+        while len(self._kept) > MAX_TRACES or self._bytes > self._budget:
+            self._bytes -= self._kept.popleft().bytes
+
+    def _trace(
+        self,
+        kept: _Kept,
+        ledger: PeriodLedger,
+        money: NDArray[np.float64],
+        index: int,
+        spec: AgentSpec,
     ) -> DecisionTrace:
-        names = self._names[agent].wish
-        if turn is None:
-            nothing = ((), "", self._policy_hash, (), verdict, effect, begin, begin, begin, begin)
-            return DecisionTrace(t, agent, *nothing, changed=begin, names=names)
+        turn, names = kept.turn, self._names[kept.agent]
+        begin = kept.t * self._world.period_d
         age = max((read.age or 0 for read in turn.reads), default=0)
+        done = ledger.quantities.ordered if spec.role == "replenish" else ledger.quantities.trips
         return DecisionTrace(
-            epoch=t,
-            agent=agent,
+            epoch=kept.t,
+            agent=kept.agent,
             reads=turn.reads,
-            observation_hash="" if turn.observation is None else digest(turn.observation),
+            observation_hash=kept.observation_hash,
             policy_hash=self._policy_hash,
             wish=turn.wish,
-            verdict=verdict,
-            effect=effect,
+            verdict=kept.verdict,
+            effect=kept.effect,
             asked=turn.asked,
             seen=turn.seen,
             acted=turn.acted,
             effective=begin,
             changed=begin - age * self._world.period_d,
+            settled=kept.settled,
             approval=turn.approval,
             write_attempts=turn.write_attempts,
             write_failures=turn.write_failures,
-            names=names,
-        )
-
-    def _keep(self, trace: DecisionTrace) -> None:
-        size = _TRACE_BYTES + _NUMBER_BYTES * 2 * len(trace.names)
-        size += sum(_READ_BYTES + _NUMBER_BYTES * len(read.numbers) for read in trace.reads)
-        self._kept.append((replace(trace, sequence=self._recorded), size))
-        self._recorded += 1
-        self._bytes += size
-        while len(self._kept) > MAX_TRACES or self._bytes > self._budget:
-            self._bytes -= self._kept.popleft()[1]
-
-    def _judged(
-        self, trace: DecisionTrace, ledger: PeriodLedger, index: int, spec: AgentSpec
-    ) -> DecisionTrace:
-        done = ledger.quantities.ordered if spec.role == "replenish" else ledger.quantities.trips
-        return replace(
-            trace,
-            done=tuple(done[trace.epoch, spec.lanes].ravel().tolist()),
-            reward=float(ledger.reward[trace.epoch, index]),
-            parts=_parts(ledger.accounts, trace.epoch, self._names[trace.agent].node),
+            names=names.wish,
+            done=tuple(done[kept.t, spec.lanes].ravel().tolist()),
+            reward=float(ledger.reward[kept.t, index]),
+            parts=_parts(money, kept.t, names.node),
+            sequence=kept.sequence,
         )
 
 
-def _parts(money: Accounts, t: int, node: int) -> tuple[Part, ...]:
+def _signed(money: Accounts) -> NDArray[np.float64]:
+    """Every part of the money, costs negative: (part, period, node)."""
+    return np.stack([sign * getattr(money, name) for name, sign in _SIGNS.items()])
+
+
+def _parts(money: NDArray[np.float64], t: int, node: int) -> tuple[Part, ...]:
     """What a node earned and paid in a period, zeros left out."""
-    found = []
-    for field in fields(money):
-        amount = float(getattr(money, field.name)[t, node])
-        if amount:
-            found.append(Part(field.name, amount if field.name in _EARNED else -amount))
-    return tuple(found)
+    amounts = money[:, t, node].tolist()
+    return tuple(Part(name, x) for name, x in zip(_SIGNS, amounts, strict=True) if x)
 
 
 def _names(world: World, spec: AgentSpec) -> _Names:

@@ -50,6 +50,11 @@ class Turn:
     write_attempts: int = 0
     write_failures: tuple[str, ...] = ()
 
+    @classmethod
+    def nothing(cls, at: float) -> Turn:
+        """The turn of an agent that was out of control when the window opened."""
+        return cls(None, (), (), "", at, at, at, (0.0, 0.0))
+
     @property
     def fresh(self) -> bool:
         """Whether every answer was of this epoch."""

@@ -15,12 +15,12 @@ from pydantic_core import to_json
 from agents.trace.record import DecisionTrace
 
 LINK_BYTES = 16
-_CONTENT = tuple(f.name for f in fields(DecisionTrace) if f.name != "link")
+_CONTENT = tuple(f.name for f in fields(DecisionTrace) if f.name not in ("previous", "link"))
 
 
-def link_of(trace: DecisionTrace) -> str:
-    """The hash of everything a trace says, the link before it included."""
-    content = to_json([getattr(trace, name) for name in _CONTENT])
+def link_of(trace: DecisionTrace, previous: str) -> str:
+    """The hash of everything a trace says and of the link before it."""
+    content = to_json([previous, *(getattr(trace, name) for name in _CONTENT)])
     return blake2b(content, digest_size=LINK_BYTES).hexdigest()
 
 
@@ -28,9 +28,9 @@ def chained(traces: Iterable[DecisionTrace]) -> Iterator[DecisionTrace]:
     """Traces in order, each linked to the one before."""
     previous = ""
     for trace in traces:
-        follower = replace(trace, previous=previous)
-        previous = link_of(follower)
-        yield replace(follower, link=previous)
+        link = link_of(trace, previous)
+        yield replace(trace, previous=previous, link=link)
+        previous = link
 
 
 def broken_links(traces: Iterable[DecisionTrace]) -> Iterator[str]:
@@ -38,7 +38,7 @@ def broken_links(traces: Iterable[DecisionTrace]) -> Iterator[str]:
     previous: DecisionTrace | None = None
     for trace in traces:
         where = f"decision {trace.sequence}, {trace.agent} in period {trace.epoch}"
-        if trace.link != link_of(trace):
+        if trace.link != link_of(trace, trace.previous):
             yield f"24 {where}: what it says is not what was linked"
         expected = "" if previous is None else previous.link
         if trace.previous != expected:
