@@ -22,6 +22,10 @@ from agents.learn.policy_gradient import Data, PolicyGradient, Step, mean_step
 from agents.learn.setup import Setup
 from twin.exogenous.streams import stream
 
+MOST_MOVED = 3.0
+"""Bound of one group's log ratio in the compound: with thousands of actions a product of
+probabilities says little and overflows."""
+
 
 class Happo(PolicyGradient):
     """Sequential updates with a compound ratio, on advantages from the global state."""
@@ -41,5 +45,6 @@ class Happo(PolicyGradient):
 
     @torch.no_grad()
     def _moved(self, data: Data, g: int) -> torch.Tensor:
-        """New over old probability of what the agents of a group did: (row,)."""
-        return torch.exp(self._log_ratio(data, g, slice(None)).sum(1))
+        """New over old probability of what the agents of a group did, within bounds: (row,)."""
+        moved = self._log_ratio(data, g, slice(None)).sum(1)
+        return torch.exp(moved.clamp(-MOST_MOVED, MOST_MOVED))
