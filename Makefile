@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test test-deep lint bench bench-peers clean
 
 demo: $(STAMP)
 	$(BIN)/twin prove scenarios/quickstart.yaml -j 2
@@ -19,8 +19,16 @@ lint: $(STAMP)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# The laws on thousands of random networks, and theory to closer tolerances: half an hour.
+test-deep: $(STAMP)
+	HYPOTHESIS_PROFILE=deep $(BIN)/python -m pytest -q tests/test_world_laws.py tests/test_theory_simulated.py
+
 bench: $(STAMP)
 	$(BIN)/python -m tests.benchmarks.engine
+
+# Other simulators, each in an environment of its own under .bench; needs a package index once.
+bench-peers: $(STAMP)
+	$(BIN)/python -m tests.benchmarks.engine.peers
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

@@ -159,6 +159,7 @@ CHECKS: tuple[tuple[Check, frozenset[str]], ...] = (
     (demand_sizes, frozenset({"horizon", "period"})),
     (roles, frozenset()),
     (world.phase_list, frozenset()),
+    (world.endless_stock, frozenset({"products"})),
     (world.shelf_lives, frozenset({"period"})),
     (world.production, frozenset({"products"})),
     (supply.product_supply, frozenset({"products", "nodes", "lanes"})),

@@ -40,6 +40,14 @@ def shelf_lives(subject: Subject) -> Iterator[Finding]:
             yield Finding((*below, name), f"{shown(name)} is its own substitute", at_key=True)
 
 
+def endless_stock(subject: Subject) -> Iterator[Finding]:
+    """Stock that can be owed has no age."""
+    lives = [n for n, product in subject.model.products.items() if product.shelf_life is not None]
+    if subject.model.independent_links and lives:
+        message = f"with independent links stock can fall below zero, and {shown(lives[0])} spoils"
+        yield Finding(("independent_links",), message, "leave one of them out", at_key=True)
+
+
 def _unknown(
     path: Path, names: Iterable[str], known: Collection[str], what: str
 ) -> Iterator[Finding]:
