@@ -25,6 +25,7 @@ test-deep: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python -m tests.benchmarks.engine
+	$(BIN)/python -m tests.benchmarks.tools
 
 # Other simulators, each in an environment of its own under .bench; needs a package index once.
 bench-peers: $(STAMP)
