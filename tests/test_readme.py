@@ -37,5 +37,5 @@ def test_the_python_example_runs():
 
 
 def test_every_command_is_in_the_table_and_exists():
-    shown = set(re.findall(r"`twin ([a-z]+)", README))
+    shown = set(re.findall(r"`twin ([a-z-]+)", README))
     assert shown == set(COMMANDS)

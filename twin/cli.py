@@ -31,6 +31,10 @@ COMMANDS = {
     "doctor": ("twin.commands:doctor", "Check this installation."),
     "simulate": ("agents.commands:simulate", "Run a network under a policy for some seeds."),
     "export": ("agents.export_commands:export", "Write GeoJSON, EPCIS events, or the ledger."),
+    "serve-tools": (
+        "stress.wire.commands:serve_tools",
+        "Serve the tools of a run over HTTP, or MCP.",
+    ),
     "risk": ("agents.risk_commands:risk", "Take one node out at a time: cost, service, recovery."),
     "bound": ("agents.bound_commands:bound", "What a scenario leaves to win: the LP bound."),
     "train": ("stress.commands:train", "Train a fleet with MAPPO."),

@@ -17,10 +17,9 @@ from time import perf_counter
 
 from agents.gateway.account import CostAccount
 from agents.gateway.audit import MAX_VIOLATIONS
-from agents.gateway.gateway import Gateway
+from agents.gateway.gateway import Connect, Gateway, in_process
 from agents.gateway.incident import Incident
 from agents.gateway.recorder import Recorder
-from agents.gateway.settle import settle
 from agents.gateway.spend import SpendReport
 from agents.trace.chain import broken_links
 from agents.trace.latency import Latencies, simulated
@@ -32,6 +31,7 @@ from twin.env.rules import OrderingRule
 from twin.exogenous.path import SamplePath
 from twin.network.world import World
 from twin.tools.channel import Layer
+from twin.tools.settle import settle
 
 
 @dataclass(frozen=True)
@@ -72,11 +72,12 @@ class ToolEpisode:
         trace: bool = False,
         incidents: Sequence[Incident] = (),
         forecast: float | None = None,
+        connect: Connect = in_process,
     ) -> None:
         self.engine = EventEngine(world, path)
         for layer in layers:
             layer.start(seed, world)
-        self.gateway = Gateway(world, self.engine, policy, seed, layers, trace, forecast)
+        self.gateway = Gateway(world, self.engine, policy, seed, layers, trace, forecast, connect)
         self.fallbacks = 0
         self._world = world
         self._rule = fallback
@@ -101,7 +102,16 @@ class ToolEpisode:
         close = begin + self._window
         wishes = gateway.window(t, close)
         self.fallbacks += len(gateway.specs) - len(wishes)
-        self.engine.decide(settle(self._world, self.engine, self._rule, gateway, wishes))
+        decision = settle(
+            self._world,
+            self.engine,
+            self._rule,
+            gateway.specs,
+            gateway.server,
+            wishes,
+            gateway.switch.stopped,
+        )
+        self.engine.decide(decision)
         if self.recorder is not None:
             self.recorder.record(t, begin, close, opened_s)
         return True

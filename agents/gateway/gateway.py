@@ -17,17 +17,27 @@ from agents.gateway.session import GatewaySession
 from agents.gateway.spend import SpendLimit
 from twin.engine.clock import Clock
 from twin.engine.event import EventEngine
-from twin.env.agents import agent_specs
+from twin.env.agents import AgentSpec, agent_specs
 from twin.env.policy import Policy
 from twin.network.world import World
 from twin.tools.approval import ApproverDesk
-from twin.tools.channel import Channel, Layer
+from twin.tools.channel import Channel, Layer, Serve
 from twin.tools.person import Person
 from twin.tools.server import ToolServer
 
 Floats = NDArray[np.float64]
 CONTROL = 0
 """Priority on the clock: a switch comes before everything else of the same moment."""
+Connect = Callable[[World, EventEngine, tuple[AgentSpec, ...]], tuple[ToolServer, Serve]]
+"""Where the tools are: their server, and what carries a request's bytes to it."""
+
+
+def in_process(
+    world: World, engine: EventEngine, specs: tuple[AgentSpec, ...]
+) -> tuple[ToolServer, Serve]:
+    """Tools in this process, reached through the simulated channel alone."""
+    server = ToolServer(world, engine, specs)
+    return server, server.handle
 
 
 class Gateway:
@@ -42,15 +52,16 @@ class Gateway:
         layers: Sequence[Layer] = (),
         tracing: bool = False,
         forecast: float | None = None,
+        connect: Connect = in_process,
     ) -> None:
         tools = world.model.tools
         self.specs = agent_specs(world)
         self._periods = world.periods
         self.clock = Clock(0.0)
-        self.server = ToolServer(world, engine, self.specs)
+        self.server, serve = connect(world, engine, self.specs)
         self.switch = KillSwitch(self.specs)
         agents = [spec.name for spec in self.specs]
-        self.channel = Channel(self.clock, world, seed, agents, self.server.handle, layers)
+        self.channel = Channel(self.clock, world, seed, agents, serve, layers)
         risk = self.server.risk
         self.audit = BoundaryAudit(tools.retries, risk, self.server.scope)
         approver = ApproverDesk(self.clock, tools.approver, self.server.approvals, seed)

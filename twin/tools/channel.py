@@ -110,7 +110,8 @@ class Latency:
         return self._drawn.pop()
 
 
-Serve = Callable[[float, bytes], bytes]
+Serve = Callable[[float, bytes], bytes | None]
+"""Answers a request that arrives at a time (days); None when no answer will ever come."""
 Deliver = Callable[[Transit, bytes], None]
 _Message = tuple[Transit, bytes, Deliver]
 
@@ -153,6 +154,9 @@ class Channel:
             self.lost += 1
             return
         body = self._serve(now, asked)
+        if body is None:
+            self.lost += 1
+            return
         transit = _answering(request, len(body), now)
         answer: bytes | None = body
         for layer in self._layers:

@@ -1,0 +1,1 @@
+"""Wire mode: the tools behind real sockets, and what goes wrong there."""
