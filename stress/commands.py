@@ -282,12 +282,15 @@ def rollback(model: str, version: str | None, registry: Path, as_json: bool) -> 
 @registry_option
 @json_option
 def replay(run: Path, case: str, suite: Path, gate: Path, registry: Path, as_json: bool) -> int:
-    """Run one stress CASE of RUN again (its id, or its first letters) and compare the digest."""
+    """Run one stress CASE of RUN again (its id, or its first letters) and compare the digest.
+
+    A case that an attack found is replayed with --suite and the file that the attack wrote.
+    """
     from agents.runs import open_run
     from stress.expand import expand
     from stress.pipeline import campaign_of
+    from stress.recorded import recorded_cases
     from stress.run_case import run_case
-    from stress.store import TABLE, read_table
     from stress.trial import open_trial, read_terms, with_champion
     from twin.progress import stages
 
@@ -301,7 +304,7 @@ def replay(run: Path, case: str, suite: Path, gate: Path, registry: Path, as_jso
             f"{len(known) or 'no'} cases begin with {case!r}", str(run), fix="Give more letters."
         )
     chosen = next(iter(known.values()))
-    recorded = {r.case: r for r in read_table(folder.path / TABLE)}.get(chosen.id)
+    recorded = recorded_cases(folder.path).get(chosen.id)
     again = run_case(chosen)
     same = recorded is not None and recorded == again
     if as_json:

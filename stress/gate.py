@@ -10,7 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from agents.credit.record import Audit
+from stress.adversary.record import AttackRecord
 from stress.evidence import gather
+from stress.gate_adversary import judge_adversary
 from stress.gate_credit import judge_work_share
 from stress.gate_criteria import (
     judge_baseline,
@@ -29,7 +31,7 @@ from stress.statistics import Interval
 __all__ = ["GateModel", "Provenance", "gate_digest", "judge", "load_gate"]
 
 FIGURES = 3
-FIRST_FIGURES = ("G3", "G5", "G1", "G2", "G4", "G6", "G7", "G9", "G10", "G0")
+FIRST_FIGURES = ("G3", "G5", "G1", "G2", "G4", "G6", "G7", "G8", "G9", "G10", "G0")
 """Which figures decide when nothing stands out."""
 
 
@@ -43,6 +45,7 @@ def judge(
     credit: Mapping[str, Interval] | None = None,
     audit: Audit | None = None,
     training: Sequence[TrainingRow] = (),
+    attack: AttackRecord | None = None,
     champion: str = "",
     baseline_name: str = "the tuned static policy",
     currency: str = "",
@@ -52,8 +55,8 @@ def judge(
     ``gate_hash`` is the digest taken before training; ``credit`` holds per agent the cost per
     period with the agent replaced by the static policy less the fleet's (positive: it helps);
     ``audit`` adds the agents' Shapley values, which then decide G9; ``training`` are the updates
-    that led to the fleet; ``champion`` is the version of the reigning model, whose cases have the
-    policy ``champion``.
+    that led to the fleet; ``attack`` is what the adversary found; ``champion`` is the version
+    of the reigning model, whose cases have the policy ``champion``.
 
     Raises UsageError when two different results claim to be the same case.
     """
@@ -65,6 +68,7 @@ def judge(
         credit,
         audit,
         tuple(training),
+        attack,
         champion,
         baseline_name,
         currency,
@@ -100,6 +104,8 @@ def _findings(bench: Bench) -> list[Finding]:
         found.extend(judge_control(asked.control, bench))
     if asked.malformed:
         found.append(judge_malformed(asked.malformed, bench))
+    if asked.adversary:
+        found.append(judge_adversary(asked.adversary, bench))
     if asked.work_share:
         found.append(judge_work_share(asked.work_share, bench))
     if asked.stability:

@@ -91,6 +91,17 @@ class MalformedRule(Model):
     """Share of spoilt answers that may lack a failure label."""
 
 
+class AdversaryRule(Model):
+    """G8: an attack (``twin attack``) found no failure that the reference does not have."""
+
+    minimum_plans: Annotated[int, Field(ge=1, le=100_000)]
+    """Sets of faults that must have been tried."""
+    bound: Annotated[float, Field(ge=0, le=1_000)]
+    """Failure: costs more than this share above the static policy under the same faults."""
+    survival: Annotated[float, Field(ge=0, le=1_000)]
+    """Unfair: the static policy costs more than this share above itself undisturbed."""
+
+
 class WorkShareRule(Model):
     """G9: every agent pulls its weight, by its Shapley value where that was measured."""
 
@@ -128,6 +139,7 @@ class Criteria(Model):
     resilience: ResilienceRule | None = None
     control: ControlRule | None = None
     malformed: MalformedRule | None = None
+    adversary: AdversaryRule | None = None
     work_share: WorkShareRule | None = None
     stability: StabilityRule | None = None
 

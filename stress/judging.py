@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from agents.credit.record import Audit
+from stress.adversary.record import AttackRecord
 from stress.evidence import BASELINE, CHAMPION, Evidence
 from stress.gate_model import GateModel
 from stress.results import Criterion, Figure, Status, TrainingRow
@@ -43,6 +44,8 @@ class Bench:
     """The same by Shapley values, where they were measured."""
     training: tuple[TrainingRow, ...] = ()
     """The updates that led to the fleet."""
+    attack: AttackRecord | None = None
+    """The last attack on a checkpoint of the run."""
     champion: str = ""
     """Version of the reigning model; empty where there is none."""
     baseline_name: str = "the tuned static policy"

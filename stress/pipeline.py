@@ -21,6 +21,7 @@ from agents.credit.shapley import seeds_within
 from agents.gateway.episode import run_through_tools
 from agents.learn.metrics import read_rows
 from agents.trace import write_traces
+from stress.adversary.record import read_attack
 from stress.campaign import CampaignReport, run_campaign
 from stress.case import ScenarioRef, rule_text
 from stress.contenders import compare
@@ -204,6 +205,7 @@ def _judge(trial: Trial, cases: Sequence[CaseResult], credit: Audit) -> Verdict:
         credit={row.agent: _interval(row.leave_one_out, credit.seeds) for row in credit.agents},
         audit=credit,
         training=read_rows(trial.folder.path),
+        attack=read_attack(trial.folder.path),
         champion=trial.champion.version if trial.champion else "",
         baseline_name="the tuned static base-stock",
         currency=trial.scenario.model.currency,

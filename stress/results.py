@@ -8,6 +8,7 @@ A run folder holds, besides checkpoints:
     verdict.json    Verdict
     audit.json      Audit (agents.credit.record): what each agent adds
     audits.jsonl    one TrainingAudit per audit while training
+    attack.json     AttackRecord (stress.adversary.record): what the adversary found
     playback.json   Playback: one nominal episode per policy, period by period
 """
 

@@ -42,6 +42,7 @@ COMMANDS = {
     "tune": ("agents.tune_commands:tune", "Search hyper-parameters for a scenario."),
     "drift": ("agents.drift_commands:drift", "How a fleet differs from the one it came from."),
     "stress": ("stress.commands:stress", "Run the stress campaign on a trained fleet."),
+    "attack": ("stress.adversary.commands:attack", "Search for the cheapest failure of a fleet."),
     "judge": ("stress.commands:judge", "Judge a stressed run by a gate file."),
     "promote": ("stress.commands:promote", "Make a run that passed the champion."),
     "rollback": ("stress.commands:rollback", "Make an earlier champion the champion again."),

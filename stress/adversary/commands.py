@@ -1,0 +1,144 @@
+"""The command ``attack``: look for the failure that nobody thought of."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from stress.commands import opened_trial, trial_options
+from twin.options import print_json, seed_option
+
+if TYPE_CHECKING:
+    from stress.adversary.attack import Attacker, Options
+    from stress.trial import Trial
+
+METHODS = ("cross-entropy", "tpe")
+
+
+@click.command()
+@trial_options
+@seed_option()
+@click.option(
+    "--budget", type=click.IntRange(1, 100_000), default=500, show_default=True, help="Most plans."
+)
+@click.option(
+    "--method",
+    type=click.Choice(METHODS),
+    default=METHODS[0],
+    show_default=True,
+    help="How to search; tpe needs optuna.",
+)
+@click.option(
+    "--against",
+    type=click.Choice(("champion", "static")),
+    default=None,
+    help="Who must not fail as well [default: the champion, where one reigns].",
+)
+@click.option(
+    "--bound",
+    type=click.FloatRange(0, 1_000),
+    default=0.25,
+    show_default=True,
+    help="Failure: costs more than this share above the static policy under the same faults.",
+)
+@click.option(
+    "--survival",
+    type=click.FloatRange(0, 1_000),
+    default=1.0,
+    show_default=True,
+    help="Unfair: the static policy costs more than this share above itself undisturbed.",
+)
+@click.option("--fault", "faults", multiple=True, metavar="FAMILY", help="Only these; repeatable.")
+@click.option(
+    "--most", type=click.IntRange(1, 10), default=3, show_default=True, help="Faults at once."
+)
+@click.option(
+    "--seeds", type=click.IntRange(1, 1_000), default=4, show_default=True, help="Seeds to try."
+)
+@click.option("--stop-early", is_flag=True, help="Shrink the first failure, not the cheapest.")
+@click.option(
+    "--regressions",
+    type=click.Path(path_type=Path),
+    default=None,
+    help="Folder of failures: tried first, and added to [default: RUN/regressions].",
+)
+def attack(
+    as_json: bool,
+    against: str | None,
+    bound: float,
+    survival: float,
+    regressions: Path | None,
+    **options: Any,
+) -> int:
+    """Search faults and schedules for the cheapest failure of the fleet of RUN, and shrink it.
+
+    A plan counts where the static policy survives it. What is found is written to attack.json and,
+    shrunk, as a stress file. Stop it at any time: the same command goes on where it was.
+    """
+    from stress.adversary.wording import told_attack
+    from twin.progress import stage
+
+    chosen = _options(options)
+    with opened_trial("attack", quiet=as_json, **options) as (trial, display):
+        attacker = _attacker(trial, options, chosen, against, (bound, survival), regressions)
+        with stage(display, "attack") as line:
+            record = attacker.run(line)
+    if as_json:
+        print_json(record.model_dump(mode="json"))
+    else:
+        click.echo("\n".join(told_attack(record)))
+    return 1 if record.found is not None or record.status == "unfit" else 0
+
+
+def _options(options: dict[str, Any]) -> Options:
+    """The options of the search; those of the trial stay behind."""
+    from stress.adversary.attack import Options
+
+    names = ("budget", "seed", "method", "faults", "most", "seeds", "stop_early")
+    return Options(**{name: options.pop(name) for name in names})
+
+
+def _attacker(
+    trial: Trial,
+    options: dict[str, Any],
+    chosen: Options,
+    against: str | None,
+    bounds: tuple[float, float],
+    regressions: Path | None,
+) -> Attacker:
+    from stress.adversary.attack import Attacker
+    from stress.adversary.referee import Attack
+    from stress.case import PolicyRef, ScenarioRef, rule_text
+    from stress.evidence import BASELINE, CHAMPION
+    from stress.executor import Executor
+    from twin.errors import UsageError
+
+    champion = trial.champion
+    if against == "champion" and champion is None:
+        raise UsageError(
+            "no champion reigns", trial.scenario.name, fix="Attack it --against static."
+        )
+    if against == "static":
+        champion = None
+    rival = PolicyRef.of_bundle(CHAMPION, champion.bundle) if champion else None
+    made = Attack(
+        ScenarioRef.of(trial.scenario),
+        trial.fleet,
+        PolicyRef.of_rule(BASELINE, trial.world, trial.static),
+        rule_text(trial.world, trial.static),
+        trial.terms.suite,
+        rival,
+        *bounds,
+    )
+    return Attacker(
+        made,
+        trial.folder.path,
+        chosen,
+        champion.version if champion else "",
+        regressions,
+        Executor(workers=trial.jobs),
+        f"twin replay {shlex.quote(str(trial.folder.path))} {{case}} --suite {{file}}",
+    )

@@ -1,0 +1,294 @@
+"""Laws of searching and shrinking, on failures that are made up instead of played."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import inf
+from pathlib import Path
+
+import pytest
+
+from stress.adversary.plan import Hit, Plan, hit_of, suite_of
+from stress.adversary.record import AttackRecord, Failure
+from stress.adversary.referee import Outcome
+from stress.adversary.search import Search
+from stress.adversary.searchers import METHODS, Searcher
+from stress.adversary.shrink import shrink
+from stress.adversary.space import Choice, Range, Space
+from stress.case import PolicyRef, ScenarioRef
+from stress.catalogue import FAMILIES, build_fault
+from stress.contestants import world_of
+from stress.evidence import gather
+from stress.expand import Campaign, expand
+from stress.gate import Provenance, load_gate
+from stress.gate_adversary import judge_adversary
+from stress.gate_model import AdversaryRule
+from stress.judging import Bench
+from stress.results import NOMINAL, CaseResult, Criterion
+from stress.spec import StressSuite
+from twin.env.rules import default_rule
+from twin.scenario import from_mapping, load_document
+from twin.scenario.dump import to_yaml
+
+SHOP = {"kind": "store", "stock": 20, "demand": {"model": "poisson", "mean": 8}}
+SCENARIO = ScenarioRef.of(
+    from_mapping(
+        {
+            "kind": "scenario",
+            "name": "tiny",
+            "horizon": "30 d",
+            "period": "8 h",
+            "nodes": {"plant": {"kind": "supplier"}, "shop": SHOP},
+            "lanes": {"plant -> shop": {"lead_time": "2 d", "fleet": "vans"}},
+            "fleets": {
+                "vans": {"depot": "plant", "vehicles": 3, "capacity": 60, "round_trip": "2 d"}
+            },
+            "agents": {"replenish": ["shop"], "dispatch": ["vans"]},
+            "tools": {"high_risk": [{"order_above": 40}]},
+        }
+    )
+)
+WORLD = world_of(SCENARIO)
+STATIC = PolicyRef.of_rule("baseline", WORLD, default_rule(WORLD))
+TERMS = StressSuite(name="terms")
+SPACE = Space.of(WORLD, TERMS.heal, (7, 8, 9))
+GATE, HASH = load_gate(Path(__file__).parents[1] / "scenarios" / "gates" / "default.yaml")
+
+
+def result(policy: str, cost: float) -> CaseResult:
+    return CaseResult(
+        case=policy,
+        scenario="tiny",
+        policy=policy,
+        policy_hash="h",
+        fault="x",
+        severity=1,
+        seed=1,
+        cost=cost,
+    )
+
+
+def outcome(plan: Plan, failed: bool, shared: bool = False, loss: float = 0.0) -> Outcome:
+    found = frozenset({"cost"}) if failed else frozenset[str]()
+    played = result("fleet", 1.0), result("baseline", 1.0)
+    return Outcome(plan, *played, 0.1, 0.5 if failed else loss, True, found, shared)
+
+
+def breaks(plan: Plan) -> bool:
+    """The planted weakness: honest old readings from severity 2 while period 30 is played."""
+    return any(
+        hit.family == "obs.stale"
+        and hit.severity >= 2
+        and hit.first <= 30 < hit.last
+        and ("honest", True) in hit.parameters
+        for hit in plan.hits
+    )
+
+
+def judged(plans: Sequence[Plan]) -> list[Outcome]:
+    return [outcome(plan, breaks(plan), loss=harm(plan)) for plan in plans]
+
+
+def harm(plan: Plan) -> float:
+    """What it costs short of breaking."""
+    stale = [hit for hit in plan.hits if hit.family == "obs.stale"]
+    return sum(0.02 * hit.severity + 0.1 * (("honest", True) in hit.parameters) for hit in stale)
+
+
+def asked(searcher: Searcher, rounds: int = 8) -> list[Plan]:
+    plans = []
+    for _ in range(rounds):
+        batch = searcher.ask(20)
+        searcher.tell([(o.plan, o.score) for o in judged(batch)])
+        plans += batch
+    return plans
+
+
+@pytest.mark.parametrize("method", list(METHODS))
+def test_what_is_asked_is_a_pure_function_of_the_seed(method: str) -> None:
+    if method == "tpe":
+        pytest.importorskip("optuna")
+    first = asked(METHODS[method](SPACE, 3))
+    assert asked(METHODS[method](SPACE, 3)) == first
+    assert asked(METHODS[method](SPACE, 4)) != first
+    assert {plan.seed for plan in first} == {7, 8, 9}
+    assert all(1 <= len(plan.hits) <= SPACE.most for plan in first)
+
+
+def test_the_cross_entropy_method_tries_every_family_first_and_then_what_worked() -> None:
+    searcher = METHODS["cross-entropy"](SPACE, 0)
+    sweep = searcher.ask(len(SPACE.families))
+    assert {hit.family for plan in sweep for hit in plan.hits} == set(SPACE.families)
+    assert all(len(plan.hits) == 1 for plan in sweep)
+    searcher.tell([(o.plan, o.score) for o in judged(sweep)])
+    plans = asked(searcher, 20)
+    with_stale = [any(hit.family == "obs.stale" for hit in plan.hits) for plan in plans]
+    assert sum(with_stale[-100:]) > 3 * sum(with_stale[:20])
+    assert sum(map(breaks, plans[-100:])) > 50
+
+
+def test_where_nothing_does_any_harm_the_search_stays_wide() -> None:
+    searcher = METHODS["cross-entropy"](SPACE, 0)
+    for _ in range(40):
+        searcher.tell([(plan, 0.0) for plan in searcher.ask(20)])
+    families = {hit.family for plan in searcher.ask(300) for hit in plan.hits}
+    assert families == set(SPACE.families)
+
+
+@pytest.mark.parametrize("method", list(METHODS))
+def test_every_plan_can_be_played_and_reads_back_from_its_file(method: str, tmp_path) -> None:
+    if method == "tpe":
+        pytest.importorskip("optuna")
+    seen = set()
+    for plan in asked(METHODS[method](SPACE, 1)):
+        suite = suite_of(plan, TERMS, WORLD, "attack")
+        assert StressSuite.model_validate(suite.model_dump()) == suite
+        cases = expand(Campaign(suite, (SCENARIO,), (STATIC,), STATIC.source))
+        (case,) = (case for case in cases if case.fault != NOMINAL)
+        assert case.seed == plan.seed
+        assert tuple(hit_of(strike, WORLD) for strike in case.strikes) == plan.hits
+        assert all(0 <= hit.first < hit.last <= SPACE.periods for hit in plan.hits)
+        seen |= {hit.family for hit in plan.hits}
+    assert seen == set(SPACE.families) == set(FAMILIES) - {"world.price"}
+    (tmp_path / "one.yaml").write_text(to_yaml(suite))
+    again, _ = load_document(tmp_path / "one.yaml", StressSuite)
+    read = expand(Campaign(again, (SCENARIO,), (STATIC,), STATIC.source))
+    assert [case.id for case in read] == [case.id for case in cases]
+
+
+def test_every_value_of_the_space_fits_its_fault() -> None:
+    for family, dimensions in SPACE.dimensions.items():
+        for dimension in dimensions:
+            ends = (
+                dimension.values
+                if isinstance(dimension, Choice)
+                else (dimension.rounded(-inf), dimension.rounded(inf))
+            )
+            for value in ends:
+                build_fault(family, {dimension.name: value})
+            if isinstance(dimension, Range):
+                assert dimension.low <= dimension.default <= dimension.high
+    assert any(d.name == "honest" for d in SPACE.dimensions["obs.stale"])
+
+
+def test_a_failure_shrinks_to_the_one_fault_rung_period_and_parameter_that_it_takes() -> None:
+    stale = Hit("obs.stale", 5, 12, 60, (("honest", True), ("mode", "one")))
+    others = (Hit("channel.loss", 4, 0, 50, (("r", 0.5),)), Hit("world.yield", 3, 5, 9))
+    plan = Plan((others[0], stale, others[1]), 7)
+    shrunk = shrink(judged, outcome(plan, True))
+    assert shrunk.minimal
+    assert shrunk.outcome.plan == Plan((Hit("obs.stale", 2, 30, 31, (("honest", True),)),), 7)
+    assert shrunk.tried <= 60
+
+
+def test_faults_that_only_break_together_stay_together() -> None:
+    plan = Plan(tuple(Hit(name, 3, 0, 8) for name in ("obs.bias", "channel.loss", "obs.noise")), 7)
+
+    def both(plans: Sequence[Plan]) -> list[Outcome]:
+        names = [{hit.family for hit in plan.hits} for plan in plans]
+        return [
+            outcome(plan, {"obs.bias", "obs.noise"} <= found)
+            for plan, found in zip(plans, names, strict=True)
+        ]
+
+    smallest = shrink(both, outcome(plan, True)).outcome.plan
+    assert smallest.hits == (Hit("obs.bias", 1, 0, 1), Hit("obs.noise", 1, 0, 1))
+
+
+def test_shrinking_never_turns_a_new_failure_into_a_shared_one_and_keeps_to_its_budget() -> None:
+    plan = Plan((Hit("obs.bias", 5, 0, 8), Hit("obs.noise", 5, 0, 8)), 7)
+
+    def shared(plans: Sequence[Plan]) -> list[Outcome]:
+        return [outcome(plan, True, shared=True) for plan in plans]
+
+    assert shrink(shared, outcome(plan, True)).outcome.plan == plan
+    short = shrink(judged, outcome(plan, True), steps=3)
+    assert (short.tried, short.minimal) == (3, False)
+
+
+def test_the_cheapest_new_failure_is_the_best() -> None:
+    dear, cheap = (Plan((Hit("obs.bias", s, 0, 8),), 7) for s in (5, 1))
+    tried = [
+        outcome(cheap, False, loss=0.1),
+        outcome(cheap, True, shared=True),
+        outcome(dear, True),
+        outcome(cheap, True),
+    ]
+    state = Search().after(tried)
+    assert state.best == tried[3]
+    assert (state.tried, state.failures, state.shared, state.found_at) == (4, 2, 1, 3)
+    assert sorted(tried, key=lambda o: o.score) == tried
+
+
+RULE = AdversaryRule(minimum_plans=100, bound=0.25, survival=1.0)
+FAILURE = Failure(
+    case="c",
+    name="obs.stale/1#7",
+    seed=7,
+    faults=(),
+    symptoms=("cost",),
+    sentence="It costs too much.",
+    shared=False,
+    effort=1,
+    cost=2.0,
+    static_cost=1.0,
+    ledger_digest="d",
+)
+NONE = AttackRecord(
+    status="finished",
+    scenario="tiny",
+    policy_hash="bundle-1",
+    against="static",
+    method="cross-entropy",
+    seed=0,
+    budget=100,
+    bound=0.25,
+    survival=1.0,
+    seeds=(7,),
+    tried=100,
+)
+
+
+def g8(record: AttackRecord | None, champion: str = "") -> Criterion:
+    found = Provenance({}, {"artifact": "bundle-1"})
+    bench = Bench(GATE, HASH, gather([]), found, attack=record, champion=champion)
+    return judge_adversary(RULE, bench).criterion
+
+
+def test_g8_passes_when_an_attack_of_the_asked_size_found_nothing_new() -> None:
+    assert g8(NONE).status == "PASS"
+    both = NONE.model_copy(
+        update={"shared": 2, "found": FAILURE.model_copy(update={"shared": True})}
+    )
+    assert g8(both).status == "PASS"
+    assert "2 broke both" in g8(both).sentence
+    against = {"against": "champion", "champion": "3"}
+    assert g8(NONE.model_copy(update=against), "3").status == "PASS"
+
+
+def test_g8_fails_on_a_new_failure_with_its_sentence() -> None:
+    found = g8(NONE.model_copy(update={"found": FAILURE, "failures": 1}))
+    assert (found.status, found.sentence) == ("FAIL", "It costs too much.")
+
+
+@pytest.mark.parametrize(
+    ("changes", "champion", "why"),
+    [
+        ({"policy_hash": "bundle-2"}, "", "another checkpoint"),
+        ({"status": "unfit"}, "", "nothing to attack"),
+        ({"bound": 9.0}, "", "--bound 0.25 --survival 1"),
+        ({"faults": ("obs.bias",)}, "", "limited to some faults"),
+        ({}, "3", "not made against the champion (version 3)"),
+        ({"tried": 99}, "", "asks for 100"),
+        ({"status": "running"}, "", "has not ended"),
+    ],
+)
+def test_g8_is_undecided_about_any_other_attack(changes, champion: str, why: str) -> None:
+    found = g8(NONE.model_copy(update=changes), champion)
+    assert found.status == "INCONCLUSIVE"
+    assert why in found.sentence
+
+
+def test_g8_is_undecided_without_an_attack_and_not_asked_by_default() -> None:
+    assert g8(None).status == "INCONCLUSIVE"
+    assert GATE.criteria.adversary is None
