@@ -360,7 +360,7 @@ def finite_gradient(file: Path) -> bool:
 
 
 LARGE = {"warehouses_3x2000", "apparel_promotions", "pharma_cold_chain", "national_50"}
-"""Nothing in them is missing in the others, but they take half a minute."""
+"""They take most of a minute."""
 SHIPPED = [
     file
     for folder in ("library", "reference")
