@@ -60,7 +60,7 @@ class Program:
                 "the scenario is too large for the bound",
                 "horizon x lanes x products",
                 f"more than {MOST_VARIABLES:,} variables",
-                fix="Shorten the horizon: --set horizon='60 d'.",
+                fix="Shorten the horizon: --set horizon='14 d'.",
             )
         self._costs.append(_spread(cost, shape))
         self._most.append(_spread(most, shape))
