@@ -169,7 +169,15 @@ def test_an_attack_that_was_interrupted_goes_on_without_playing_anything_twice(
         assert not cases
         return iter(())
 
+    def interrupt(share: float, note: str) -> None:
+        raise KeyboardInterrupt
+
     monkeypatch.setattr(refereeing, "execute", nothing)
+    with pytest.raises(KeyboardInterrupt):
+        attacker(tmp_path).run(interrupt)
+    so_far = read_attack(tmp_path)
+    assert so_far is not None
+    assert (so_far.status, so_far.tried) == ("running", 20)
     again = attacker(tmp_path).run()
     kept = {"file", "replay"}
     assert again.model_dump(exclude=kept) == record.model_dump(exclude=kept)
