@@ -8,6 +8,7 @@ audits.jsonl    who contributes what while training, a line per audit
 checkpoints/    to resume from
 bundle/         the trained fleet
 audit.json      who contributes what, by ``twin audit`` or ``twin judge``
+attack.json, attack/, regressions/   what the adversary found, by ``twin attack``
 cases.*, verdict.json, manifest.json, playback.json, traces/, report.html   see stress.results
 """
 

@@ -280,8 +280,17 @@ def rollback(model: str, version: str | None, registry: Path, as_json: bool) -> 
 @suite_option
 @gate_option
 @registry_option
+@sabotage_option
 @json_option
-def replay(run: Path, case: str, suite: Path, gate: Path, registry: Path, as_json: bool) -> int:
+def replay(
+    run: Path,
+    case: str,
+    suite: Path,
+    gate: Path,
+    registry: Path,
+    sabotage: str,
+    as_json: bool,
+) -> int:
     """Run one stress CASE of RUN again (its id, or its first letters) and compare the digest.
 
     A case that an attack found is replayed with --suite and the file that the attack wrote.
@@ -298,6 +307,7 @@ def replay(run: Path, case: str, suite: Path, gate: Path, registry: Path, as_jso
     _tell_changes(folder)
     with stages(quiet=True) as display:
         trial = with_champion(open_trial(folder, read_terms(suite, gate), display), registry)
+    trial = replace(trial, sabotage=sabotage)
     known = {found.id: found for found in expand(campaign_of(trial)) if found.id.startswith(case)}
     if len(known) != 1:
         raise NothingSelectedError(

@@ -22,6 +22,7 @@ from stress.contestants import world_of
 from stress.recorded import recorded_cases
 from stress.run_case import run_case
 from stress.spec import StressSuite
+from twin.cli import run
 from twin.env.policy import RulePolicy
 from twin.env.rules import default_rule
 from twin.errors import NothingSelectedError, UsageError
@@ -120,7 +121,6 @@ def test_a_policy_that_trusts_stale_stock_is_found_and_shrunk(attacked) -> None:
     check_found(record)
     assert read_attack(folder) == record
     assert record.episodes <= 2 * (record.tried + 200) + 8
-    assert "in transit" not in " ".join(told_attack(record))
     assert record.replay in " ".join(told_attack(record))
 
 
@@ -169,7 +169,15 @@ def test_an_attack_that_was_interrupted_goes_on_without_playing_anything_twice(
         assert not cases
         return iter(())
 
+    def interrupt(share: float, note: str) -> None:
+        raise KeyboardInterrupt
+
     monkeypatch.setattr(refereeing, "execute", nothing)
+    with pytest.raises(KeyboardInterrupt):
+        attacker(tmp_path).run(interrupt)
+    so_far = read_attack(tmp_path)
+    assert so_far is not None
+    assert (so_far.status, so_far.tried) == ("running", 20)
     again = attacker(tmp_path).run()
     kept = {"file", "replay"}
     assert again.model_dump(exclude=kept) == record.model_dump(exclude=kept)
@@ -223,6 +231,11 @@ def test_where_somebody_fails_undisturbed_there_is_nothing_to_attack(tmp_path) -
     assert record.found is None
     assert record.seeds == ()
     assert "nothing to attack" in told_attack(record)[0]
+
+
+def test_the_command_says_what_is_wrong_with_a_folder_that_is_no_run(tmp_path, capsys) -> None:
+    assert run(["attack", str(tmp_path)]) == 2
+    assert "not a run folder" in capsys.readouterr().err
 
 
 def test_unknown_faults_and_damaged_records_are_refused(tmp_path) -> None:

@@ -66,7 +66,7 @@ class Attacker:
         self.record = AttackRecord(
             status="running",
             scenario=self.attack.scenario.name,
-            policy_hash=self.attack.challenger.hash,
+            policy_hash=_identity(self.attack),
             against=against,
             champion=self.champion,
             method=self.options.method,
@@ -179,6 +179,13 @@ class Attacker:
         text = self.record.model_dump_json(indent=2) + "\n"
         write_file(self.folder / ATTACK, text.encode())
         return self.record
+
+
+def _identity(attack: Attack) -> str:
+    """The challenger's hash; a checkpoint that was spoilt on purpose is another one."""
+    challenger = attack.challenger
+    spoilt = f"+{challenger.sabotage}" if challenger.sabotage else ""
+    return f"{challenger.hash}{spoilt}"
 
 
 def _struck(plan: Plan, attack: Attack) -> tuple[Struck, ...]:

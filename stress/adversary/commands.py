@@ -22,7 +22,7 @@ METHODS = ("cross-entropy", "tpe")
 @trial_options
 @seed_option()
 @click.option(
-    "--budget", type=click.IntRange(1, 100_000), default=500, show_default=True, help="Most plans."
+    "--budget", type=click.IntRange(1, 20_000), default=500, show_default=True, help="Most plans."
 )
 @click.option(
     "--method",
@@ -133,6 +133,7 @@ def _attacker(
         rival,
         *bounds,
     )
+    spoilt = f" --sabotage {shlex.quote(trial.sabotage)}" if trial.sabotage else ""
     return Attacker(
         made,
         trial.folder.path,
@@ -140,5 +141,5 @@ def _attacker(
         champion.version if champion else "",
         regressions,
         Executor(workers=trial.jobs),
-        f"twin replay {shlex.quote(str(trial.folder.path))} {{case}} --suite {{file}}",
+        f"twin replay {shlex.quote(str(trial.folder.path))} {{case}} --suite {{file}}{spoilt}",
     )

@@ -86,7 +86,7 @@ def _optuna() -> Any:
     try:
         optuna = importlib.import_module("optuna")
     except ImportError:
-        fix = "Install it: pip install 'logistics-twin[tune]', or use --method cross-entropy."
+        fix = "Install it: pip install 'logistics-twin[train]', or use --method cross-entropy."
         raise UsageError("this search needs optuna", "--method tpe", fix=fix) from None
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     return optuna
