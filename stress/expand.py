@@ -16,6 +16,7 @@ from stress.windows import moment_d
 from twin.errors import NothingSelectedError, UsageError
 from twin.exogenous.streams import stream
 from twin.network.world import World
+from twin.scenario.findings import did_you_mean
 
 SWARM = "swarm"
 COMPOUND = "compound."
@@ -66,6 +67,19 @@ def left_out(campaign: Campaign) -> tuple[str, ...]:
         for family in dict.fromkeys(named)
         if (reason := build_fault(family).lacks(world_of(scenario)))
     )
+
+
+def strikes_of(suite: StressSuite, world: World, case: str) -> tuple[Strike, ...]:
+    """The faults of the first case called ``NAME/SEVERITY``.
+
+    Raises NothingSelectedError, with a suggestion, when a suite has no such case.
+    """
+    known: dict[str, tuple[Strike, ...]] = {}
+    for name, severity, _, strikes in _struck(suite, world):
+        known.setdefault(f"{name}/{severity}", strikes)
+    if case not in known:
+        raise NothingSelectedError("no such case", "--case", case, "", did_you_mean(case, known))
+    return known[case]
 
 
 def _each_once(what: str, names: Sequence[str]) -> None:

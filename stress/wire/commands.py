@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import signal
 import threading
+from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from twin.errors import UsageError
 from twin.options import json_option, overrides_option, print_json, scenario_argument, seed_option
+
+if TYPE_CHECKING:
+    from stress.wire.translate import WireFaults
+    from twin.network.world import World
+    from twin.serve import ToolHTTPServer
 
 
 @click.command("serve-tools")
@@ -28,6 +36,13 @@ from twin.options import json_option, overrides_option, print_json, scenario_arg
     metavar="SECONDS",
     help="Wall time of every window [default: the owner opens and closes them].",
 )
+@click.option(
+    "--faults",
+    type=click.Path(path_type=Path),
+    default=None,
+    help="Stress suite whose --case strikes at the sockets, the answers and the world.",
+)
+@click.option("--case", default=None, metavar="NAME/SEVERITY", help="Such as channel.corrupt/3.")
 @seed_option()
 @overrides_option
 @json_option
@@ -36,34 +51,64 @@ def serve_tools(
     host: str,
     port: int,
     window: float | None,
+    faults: Path | None,
+    case: str | None,
     seed: int,
     overrides: tuple[str, ...],
     as_json: bool,
 ) -> None:
     """Serve the tools of SCENARIO over HTTP until interrupted; see twin/serve/README.md."""
     from twin.env.rules import default_rule
-    from twin.exogenous.path import draw_path
     from twin.network.world import compile_world
     from twin.scenario import load
     from twin.serve import Runs, ToolHTTPServer, ToolRun
     from twin.serve.httpd import is_loopback
 
     world = compile_world(load(scenario, overrides).model)
+    struck = _faults(world, faults, case)
     rule = default_rule(world)
 
     def make(seed: int) -> ToolRun:
-        return ToolRun(world, draw_path(world, seed), rule)
+        return ToolRun(world, struck.path(world, seed), rule, struck.layers())
 
     if not is_loopback(host):
-        click.echo(
-            f"warning: {host} is reachable from other machines; nothing is encrypted.", err=True
-        )
-    with ToolHTTPServer(Runs(make, seed, window), host, port) as server:
+        text = f"warning: {host} is reachable from other machines, and nothing is encrypted."
+        click.echo(text, err=True)
+    with ExitStack() as stack:
+        server = stack.enter_context(ToolHTTPServer(Runs(make, seed, window), host, port))
+        urls = {"url": _way_in(server, struck, seed, stack), "control": server.url}
         if as_json:
-            print_json({"url": server.url})
+            print_json(urls)
         else:
-            click.echo(f"Tools of {scenario} at {server.url}; stop with Ctrl-C.")
+            calls = f", for calls {urls['url']}" if urls["url"] != server.url else ""
+            click.echo(f"Tools of {scenario} at {server.url}{calls}; stop with Ctrl-C.")
         _wait_for_a_signal()
+
+
+def _faults(world: World, suite: Path | None, case: str | None) -> WireFaults:
+    """The faults of a case; raises UsageError when only one of the two is given."""
+    from stress.wire.translate import WireFaults, on_the_wire
+
+    if suite is None and case is None:
+        return WireFaults()
+    if suite is None or case is None:
+        raise UsageError("--faults and --case go together", "serve-tools")
+    from stress.expand import strikes_of
+    from stress.spec import StressSuite
+    from twin.scenario.loader import load_document
+
+    return on_the_wire(strikes_of(load_document(suite, StressSuite)[0], world, case), world)
+
+
+def _way_in(server: ToolHTTPServer, struck: WireFaults, seed: int, stack: ExitStack) -> str:
+    """Where calls go: the server itself, or a proxy with toxics in front of it."""
+    from stress.wire.proxy import ToxicProxy
+
+    if not struck.toxics:
+        return server.url
+    proxy = stack.enter_context(ToxicProxy(server.address, struck.toxics, seed))
+    host, port = proxy.address
+    return f"http://{host}:{port}"
 
 
 def _wait_for_a_signal() -> None:
