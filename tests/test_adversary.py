@@ -142,6 +142,7 @@ def check_found(record: AttackRecord) -> None:
 def test_it_is_found_within_500_cases_of_the_whole_catalogue(seed: int, tmp_path: Path) -> None:
     record = attacker(tmp_path, budget=500, faults=(), seeds=4, seed=seed).run()
     check_found(record)
+    assert 2 * (record.found_at + 4) <= 500, "both policies' episodes counted, undisturbed ones too"
 
 
 def test_the_stress_file_replays_the_failure_to_the_last_digit(attacked) -> None:
