@@ -149,6 +149,18 @@ def test_only_the_owner_controls_a_run(world):
     assert respond(runs, "GET", path, {}, b"").status == 404
 
 
+def test_before_the_first_window_and_after_the_last_calls_are_refused(world):
+    run = runs_of(world).start().run
+    spec = agent_specs(world)[0]
+    asked = {"tool": spec.reads[0].tool, "agent": spec.name, "entity": spec.reads[0].entity}
+    body = json.dumps({"version": "1", "call": "c", **asked}).encode()
+    assert status_of(run.call(body))[0] == 422
+    while run.advance() is not None:
+        assert status_of(run.call(body))[0] == 200
+        run.close()
+    assert status_of(run.call(body))[0] == 422
+
+
 def test_time_on_the_wire_never_runs_back_nor_ahead(world):
     run = runs_of(world).start().run
     run.advance()
@@ -197,7 +209,9 @@ def test_every_error_has_a_status_and_the_answer_says_the_same():
 def test_what_is_no_request_is_refused_at_the_door(world):
     with ToolHTTPServer(runs_of(world)) as server:
         http = HttpCalls(Address.of(server.url), 10_000)
-        path = f"/v1/runs/{server.runs.start().name}/call"
+        session = server.runs.start()
+        session.run.advance()
+        path = f"/v1/runs/{session.name}/call"
         assert http.exchange("POST", path, b"nonsense").status == 400
         assert http.exchange("POST", path, b"{}").status == 422
         assert http.exchange("GET", "/", b"").status == 404
@@ -208,7 +222,7 @@ def test_what_is_no_request_is_refused_at_the_door(world):
             (("Origin", "http://page.example"), 403),
         ):
             got = http.exchange("POST", path, b"", (header,))
-            assert got.status in (status, 400), header
+            assert got.status == status, header
             assert json.loads(got.body)["is_error"] is True
 
 
@@ -253,17 +267,23 @@ def test_the_list_of_tools_is_the_catalogue(world):
         assert tool["annotations"]["openWorldHint"] is False
 
 
-def test_the_command_says_where_it_listens_and_stops_when_asked():
-    command = [sys.executable, "-m", "twin.cli", "serve-tools", QUICKSTART, "--json"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+def test_another_process_serves_the_same_run_and_stops_when_asked(world):
+    trouble = ["--faults", "scenarios/stress/full.yaml", "--case", "channel.reset_peer/5"]
+    command = [sys.executable, "-m", "twin.cli", "serve-tools", QUICKSTART, "--set", SHORT]
+    with subprocess.Popen(
+        [*command, *trouble, "--json"], stdout=subprocess.PIPE, text=True
+    ) as process:
         text = ""
         while not text.endswith("}\n"):
             line = process.stdout.readline()
             assert line
             text += line
-        url = json.loads(text)["url"]
-        got = HttpCalls(Address.of(url), 100_000).exchange("GET", "/v1/tools", b"")
+        places = {name: Address.of(url) for name, url in json.loads(text).items()}
+        clean = over_http(world, Wire(places["control"]))
+        reset = over_http(world, Wire(places["control"], places["url"]))
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 0
-    assert got.status == 200
-    assert Address.of(url).host == "127.0.0.1"
+    assert same(clean.outcome, simulated(world))
+    assert reset.outcome.violations == ()
+    assert reset.outcome.labels["malformed_json"] > 0
+    assert {address.host for address in places.values()} == {"127.0.0.1"}
