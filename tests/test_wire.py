@@ -2,10 +2,13 @@
 
 import json
 import signal
+import socket
 import subprocess
 import sys
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from agents.gateway import run_through_tools
 from agents.gateway.http_calls import Address, HttpCalls
@@ -17,8 +20,8 @@ from twin.errors import SimulationError, ToolBoundaryError, UsageError
 from twin.exogenous.path import draw_path
 from twin.network.world import compile_world
 from twin.scenario import load
-from twin.serve import Runs, ToolHTTPServer, ToolRun
-from twin.serve.httpd import MAX_BODY
+from twin.serve import Runs, ToolHTTPServer, ToolRun, httpd
+from twin.serve.httpd import MAX_BODY, is_loopback
 from twin.serve.routes import respond
 from twin.serve.runs import MAX_RUNS
 from twin.serve.schemas import tool_list
@@ -228,8 +231,6 @@ def test_what_is_no_request_is_refused_at_the_door(world):
 
 def test_a_request_that_says_it_is_too_long_is_never_read(world):
     with ToolHTTPServer(runs_of(world)) as server:
-        import socket
-
         with socket.create_connection(server.address, 10) as connection:
             head = f"POST /v1/runs HTTP/1.1\r\nHost: localhost\r\nContent-Length: {MAX_BODY + 1}"
             connection.sendall(head.encode() + b"\r\n\r\n")
@@ -254,6 +255,45 @@ def test_a_request_over_http_gets_the_bytes_that_the_server_says(world):
             got = http.exchange("POST", f"{owner.path}/call", body, owner.headers(0.0))
             assert (got.status, got.body) == (200, other.call(body, 0.0))
         owner.end()
+
+
+def test_one_connection_too_many_is_turned_away_and_stopping_waits_for_nobody(world, monkeypatch):
+    monkeypatch.setattr(httpd, "MAX_CONNECTIONS", 1)
+    monkeypatch.setattr(httpd._Handler, "timeout", 600.0)
+    with (
+        ToolHTTPServer(runs_of(world)) as server,
+        socket.create_connection(server.address, 60) as silent,
+        socket.create_connection(server.address, 60) as refused,
+    ):
+        assert refused.recv(1) == b""
+        assert server.turned_away == 1
+        assert silent.fileno() >= 0
+    with pytest.raises(OSError):  # noqa: PT011 - refused, reset or timed out, as the system likes
+        socket.create_connection(server.address, 1)
+
+
+def test_only_this_machine_is_loopback():
+    assert all(
+        is_loopback(host) for host in ("127.0.0.1", "127.8.0.1", "::1", "[::1]", "localhost")
+    )
+    assert not any(is_loopback(host) for host in ("0.0.0.0", "::", "10.0.0.1", "example.org", ""))
+
+
+SMALL = compiled("horizon=2 d")
+VERBS = ("call", "advance", "close", "approve", "bar", "admit", "", "nothing")
+CLOCKS = st.sampled_from(["0", "nan", "inf", "-1", "1e999", "0x1", "", "0.5"])
+
+
+@given(st.sampled_from(VERBS), st.sampled_from(("GET", "POST", "PUT")), CLOCKS, st.binary())
+def test_whatever_an_owner_sends_gets_a_reply(verb, method, clock, body):
+    runs = runs_of(SMALL)
+    session = runs.start()
+    headers = {"Authorization": f"Bearer {session.key}", "Twin-Clock": clock}
+    session.run.advance()
+    path = f"/v1/runs/{session.name}" + (f"/{verb}" if verb else "")
+    reply = respond(runs, method, path, headers, body)
+    assert 200 <= reply.status < 500
+    assert isinstance(json.loads(reply.body), dict)
 
 
 def test_the_list_of_tools_is_the_catalogue(world):

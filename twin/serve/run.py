@@ -163,7 +163,7 @@ class ToolRun:
         return agent
 
     def _arrival(self, now_d: float | None) -> float:
-        end = self._begin + self.world.period_d
+        end = (self._engine.t + 1) * self.world.period_d
         if now_d is None:
             elapsed_d = (self._wall_s() - self._opened_s) / SECONDS_PER_D
             return max(self._now_d, min(self._begin + elapsed_d, end))
