@@ -2,10 +2,13 @@
 
 import json
 import signal
+import socket
 import subprocess
 import sys
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from agents.gateway import run_through_tools
 from agents.gateway.http_calls import Address, HttpCalls
@@ -17,8 +20,8 @@ from twin.errors import SimulationError, ToolBoundaryError, UsageError
 from twin.exogenous.path import draw_path
 from twin.network.world import compile_world
 from twin.scenario import load
-from twin.serve import Runs, ToolHTTPServer, ToolRun
-from twin.serve.httpd import MAX_BODY
+from twin.serve import Runs, ToolHTTPServer, ToolRun, httpd
+from twin.serve.httpd import MAX_BODY, is_loopback
 from twin.serve.routes import respond
 from twin.serve.runs import MAX_RUNS
 from twin.serve.schemas import tool_list
@@ -149,6 +152,18 @@ def test_only_the_owner_controls_a_run(world):
     assert respond(runs, "GET", path, {}, b"").status == 404
 
 
+def test_before_the_first_window_and_after_the_last_calls_are_refused(world):
+    run = runs_of(world).start().run
+    spec = agent_specs(world)[0]
+    asked = {"tool": spec.reads[0].tool, "agent": spec.name, "entity": spec.reads[0].entity}
+    body = json.dumps({"version": "1", "call": "c", **asked}).encode()
+    assert status_of(run.call(body))[0] == 422
+    while run.advance() is not None:
+        assert status_of(run.call(body))[0] == 200
+        run.close()
+    assert status_of(run.call(body))[0] == 422
+
+
 def test_time_on_the_wire_never_runs_back_nor_ahead(world):
     run = runs_of(world).start().run
     run.advance()
@@ -197,7 +212,9 @@ def test_every_error_has_a_status_and_the_answer_says_the_same():
 def test_what_is_no_request_is_refused_at_the_door(world):
     with ToolHTTPServer(runs_of(world)) as server:
         http = HttpCalls(Address.of(server.url), 10_000)
-        path = f"/v1/runs/{server.runs.start().name}/call"
+        session = server.runs.start()
+        session.run.advance()
+        path = f"/v1/runs/{session.name}/call"
         assert http.exchange("POST", path, b"nonsense").status == 400
         assert http.exchange("POST", path, b"{}").status == 422
         assert http.exchange("GET", "/", b"").status == 404
@@ -208,14 +225,12 @@ def test_what_is_no_request_is_refused_at_the_door(world):
             (("Origin", "http://page.example"), 403),
         ):
             got = http.exchange("POST", path, b"", (header,))
-            assert got.status in (status, 400), header
+            assert got.status == status, header
             assert json.loads(got.body)["is_error"] is True
 
 
 def test_a_request_that_says_it_is_too_long_is_never_read(world):
     with ToolHTTPServer(runs_of(world)) as server:
-        import socket
-
         with socket.create_connection(server.address, 10) as connection:
             head = f"POST /v1/runs HTTP/1.1\r\nHost: localhost\r\nContent-Length: {MAX_BODY + 1}"
             connection.sendall(head.encode() + b"\r\n\r\n")
@@ -242,6 +257,45 @@ def test_a_request_over_http_gets_the_bytes_that_the_server_says(world):
         owner.end()
 
 
+def test_one_connection_too_many_is_turned_away_and_stopping_waits_for_nobody(world, monkeypatch):
+    monkeypatch.setattr(httpd, "MAX_CONNECTIONS", 1)
+    monkeypatch.setattr(httpd._Handler, "timeout", 600.0)
+    with (
+        ToolHTTPServer(runs_of(world)) as server,
+        socket.create_connection(server.address, 60) as silent,
+        socket.create_connection(server.address, 60) as refused,
+    ):
+        assert refused.recv(1) == b""
+        assert server.turned_away == 1
+        assert silent.fileno() >= 0
+    with pytest.raises(OSError):  # noqa: PT011 - refused, reset or timed out, as the system likes
+        socket.create_connection(server.address, 1)
+
+
+def test_only_this_machine_is_loopback():
+    assert all(
+        is_loopback(host) for host in ("127.0.0.1", "127.8.0.1", "::1", "[::1]", "localhost")
+    )
+    assert not any(is_loopback(host) for host in ("0.0.0.0", "::", "10.0.0.1", "example.org", ""))
+
+
+SMALL = compiled("horizon=2 d")
+VERBS = ("call", "advance", "close", "approve", "bar", "admit", "", "nothing")
+CLOCKS = st.sampled_from(["0", "nan", "inf", "-1", "1e999", "0x1", "", "0.5"])
+
+
+@given(st.sampled_from(VERBS), st.sampled_from(("GET", "POST", "PUT")), CLOCKS, st.binary())
+def test_whatever_an_owner_sends_gets_a_reply(verb, method, clock, body):
+    runs = runs_of(SMALL)
+    session = runs.start()
+    headers = {"Authorization": f"Bearer {session.key}", "Twin-Clock": clock}
+    session.run.advance()
+    path = f"/v1/runs/{session.name}" + (f"/{verb}" if verb else "")
+    reply = respond(runs, method, path, headers, body)
+    assert 200 <= reply.status < 500
+    assert isinstance(json.loads(reply.body), dict)
+
+
 def test_the_list_of_tools_is_the_catalogue(world):
     reply = respond(runs_of(world), "GET", "/v1/tools", {}, b"")
     listed = json.loads(reply.body)["tools"]
@@ -253,17 +307,23 @@ def test_the_list_of_tools_is_the_catalogue(world):
         assert tool["annotations"]["openWorldHint"] is False
 
 
-def test_the_command_says_where_it_listens_and_stops_when_asked():
-    command = [sys.executable, "-m", "twin.cli", "serve-tools", QUICKSTART, "--json"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+def test_another_process_serves_the_same_run_and_stops_when_asked(world):
+    trouble = ["--faults", "scenarios/stress/full.yaml", "--case", "channel.reset_peer/5"]
+    command = [sys.executable, "-m", "twin.cli", "serve-tools", QUICKSTART, "--set", SHORT]
+    with subprocess.Popen(
+        [*command, *trouble, "--json"], stdout=subprocess.PIPE, text=True
+    ) as process:
         text = ""
         while not text.endswith("}\n"):
             line = process.stdout.readline()
             assert line
             text += line
-        url = json.loads(text)["url"]
-        got = HttpCalls(Address.of(url), 100_000).exchange("GET", "/v1/tools", b"")
+        places = {name: Address.of(url) for name, url in json.loads(text).items()}
+        clean = over_http(world, Wire(places["control"]))
+        reset = over_http(world, Wire(places["control"], places["url"]))
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 0
-    assert got.status == 200
-    assert Address.of(url).host == "127.0.0.1"
+    assert same(clean.outcome, simulated(world))
+    assert reset.outcome.violations == ()
+    assert reset.outcome.labels["malformed_json"] > 0
+    assert {address.host for address in places.values()} == {"127.0.0.1"}

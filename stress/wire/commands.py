@@ -16,7 +16,7 @@ from twin.options import json_option, overrides_option, print_json, scenario_arg
 if TYPE_CHECKING:
     from stress.wire.translate import WireFaults
     from twin.network.world import World
-    from twin.serve import ToolHTTPServer
+    from twin.serve import ToolHTTPServer, ToolRun
 
 
 @click.command("serve-tools")
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     help="Stress suite whose --case strikes at the sockets, the answers and the world.",
 )
 @click.option("--case", default=None, metavar="NAME/SEVERITY", help="Such as channel.corrupt/3.")
+@click.option("--mcp", is_flag=True, help="Speak the Model Context Protocol on stdin and stdout.")
 @seed_option()
 @overrides_option
 @json_option
@@ -53,11 +54,12 @@ def serve_tools(
     window: float | None,
     faults: Path | None,
     case: str | None,
+    mcp: bool,
     seed: int,
     overrides: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Serve the tools of SCENARIO over HTTP until interrupted; see twin/serve/README.md."""
+    """Serve the tools of SCENARIO until interrupted; see twin/serve/README.md."""
     from twin.env.rules import default_rule
     from twin.network.world import compile_world
     from twin.scenario import load
@@ -71,6 +73,9 @@ def serve_tools(
     def make(seed: int) -> ToolRun:
         return ToolRun(world, struck.path(world, seed), rule, struck.layers())
 
+    if mcp:
+        _over_stdio(make(seed), struck, window)
+        return
     if not is_loopback(host):
         text = f"warning: {host} is reachable from other machines, and nothing is encrypted."
         click.echo(text, err=True)
@@ -98,6 +103,29 @@ def _faults(world: World, suite: Path | None, case: str | None) -> WireFaults:
     from twin.scenario.loader import load_document
 
     return on_the_wire(strikes_of(load_document(suite, StressSuite)[0], world, case), world)
+
+
+def _over_stdio(run: ToolRun, struck: WireFaults, window: float | None) -> None:
+    """Serve one run on stdin and stdout; raises UsageError for faults of sockets."""
+    from twin import __version__
+    from twin.serve.mcp_stdio import serve_stdio
+    from twin.serve.mcp_tools import McpTools
+    from twin.serve.metronome import Metronome
+
+    if struck.toxics:
+        fix = "Use a tool.*, obs.* or world.* fault, or HTTP."
+        raise UsageError(
+            "stdin and stdout are no sockets", "--case", struck.toxics[0].name, "", fix
+        )
+    beat = None if window is None else Metronome(run, window)
+    tools = McpTools(run, timed=beat is not None)
+    if beat is not None:
+        beat.start()
+    try:
+        serve_stdio(tools, run.world.model.name, __version__)
+    finally:
+        if beat is not None:
+            beat.stop()
 
 
 def _way_in(server: ToolHTTPServer, struck: WireFaults, seed: int, stack: ExitStack) -> str:

@@ -182,7 +182,8 @@ class _Handler(BaseHTTPRequestHandler):
         if self.server.local and (not is_loopback(host) or self.headers.get("Origin")):
             # A page in a browser may not reach through to this machine.
             return Reply(403, error_answer("", "", "invalid_request", "not from this machine"))
-        length = self.headers.get("Content-Length") or "0"
+        lengths = self.headers.get_all("Content-Length", ["0"])
+        length = lengths[0] if len(lengths) == 1 else ""
         if not (length.isascii() and length.isdigit()) or self.headers.get("Transfer-Encoding"):
             return Reply(411, error_answer("", "", "parse_error", "a Content-Length is needed"))
         if len(length) > 10 or int(length) > MAX_BODY:

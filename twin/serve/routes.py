@@ -126,7 +126,8 @@ def _call(session: Session, body: bytes, clock: str | None) -> Reply:
     answer = session.run.call(body, now_d)
     if answer is None:
         return Reply(504, None)
-    return Reply(status_of(answer)[0], answer, status_of(answer)[1])
+    status, retry_after_s = status_of(answer)
+    return Reply(status, answer, retry_after_s)
 
 
 def _by_owner(session: Session) -> None:

@@ -22,7 +22,7 @@ from twin.errors import ToolBoundaryError, UsageError
 from twin.exogenous.path import SamplePath
 from twin.network.world import World
 from twin.tools.approval import ApprovalAnswer, ApprovalRequest
-from twin.tools.catalogue import REQUESTS
+from twin.tools.catalogue import REQUESTS, error_answer
 from twin.tools.channel import Layer, Transit
 from twin.tools.inbox import Placed
 from twin.tools.quota import SECONDS_PER_D
@@ -124,6 +124,8 @@ class ToolRun:
         has passed, or lies beyond the next epoch.
         """
         with self._lock:
+            if self._engine.t < 0 or self._state == "over":
+                return error_answer("", "", "invalid_request", "the run has not begun, or is over")
             now = self._now_d = self._arrival(now_d)
             transit = self._transit(body, now) if self._layers else None
             if transit is None:
@@ -161,7 +163,7 @@ class ToolRun:
         return agent
 
     def _arrival(self, now_d: float | None) -> float:
-        end = self._begin + self.world.period_d
+        end = (self._engine.t + 1) * self.world.period_d
         if now_d is None:
             elapsed_d = (self._wall_s() - self._opened_s) / SECONDS_PER_D
             return max(self._now_d, min(self._begin + elapsed_d, end))
