@@ -119,7 +119,7 @@ def _optuna() -> Any:
     try:
         optuna = importlib.import_module("optuna")
     except ImportError:
-        fix = "Install it: pip install 'logistics-twin[tune]'."
+        fix = "Install it: pip install 'logistics-twin[train]'."
         raise UsageError("the search needs optuna", "twin tune", fix=fix) from None
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     return optuna
