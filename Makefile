@@ -8,7 +8,7 @@ STAMP  := $(VENV)/.installed
 .PHONY: demo test test-deep lint bench bench-peers clean
 
 demo: $(STAMP)
-	$(BIN)/twin prove scenarios/quickstart.yaml -j 2
+	$(BIN)/twin prove scenarios/quickstart.yaml --training scenarios/training/warm_start.yaml -j 2
 
 test: $(STAMP)
 	$(BIN)/python -m pytest -n 2 --dist worksteal -q
