@@ -1,5 +1,7 @@
 """Laws of the faults at the socket: every failure has one label, and nothing crashes."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -190,3 +192,17 @@ def test_a_case_is_chosen_by_name_and_severity(world):
         strikes_of(suite, world, "channel.corupt/3")
     command = ["serve-tools", "scenarios/quickstart.yaml", "--case", "channel.corrupt/3"]
     assert run(command) == 2
+
+
+@pytest.mark.parametrize("case", [(), ("tool.malformed/5",), ("channel.reset_peer/5",)])
+def test_the_command_compares_a_wire_with_simulated_time(case, capsys):
+    chosen = ["--faults", "scenarios/stress/full.yaml", "--case", *case] if case else []
+    command = ["serve-tools", "scenarios/quickstart.yaml", "--set", "horizon=2 d", "--check"]
+    assert run([*command, *chosen, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["passed"] is True
+    assert found["exchanges"] > 0
+    if case == ("channel.reset_peer/5",):
+        assert found["labels"] != found["simulated_labels"] == {}
+    else:
+        assert found["digest"] == found["simulated_digest"]

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from twin.errors import UsageError
 
-PATIENCE_S = 5.0
+PATIENCE_S = 30.0
 """Default wall time after which an exchange is given up."""
 HEAD_BYTES = 4_096
 """Most bytes of an answer's head that are read."""

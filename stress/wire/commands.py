@@ -44,6 +44,9 @@ if TYPE_CHECKING:
 )
 @click.option("--case", default=None, metavar="NAME/SEVERITY", help="Such as channel.corrupt/3.")
 @click.option("--mcp", is_flag=True, help="Speak the Model Context Protocol on stdin and stdout.")
+@click.option(
+    "--check", is_flag=True, help="Serve one episode to itself and compare it with simulated time."
+)
 @seed_option()
 @overrides_option
 @json_option
@@ -55,10 +58,11 @@ def serve_tools(
     faults: Path | None,
     case: str | None,
     mcp: bool,
+    check: bool,
     seed: int,
     overrides: tuple[str, ...],
     as_json: bool,
-) -> None:
+) -> int:
     """Serve the tools of SCENARIO until interrupted; see twin/serve/README.md."""
     from twin.env.rules import default_rule
     from twin.network.world import compile_world
@@ -73,9 +77,11 @@ def serve_tools(
     def make(seed: int) -> ToolRun:
         return ToolRun(world, struck.path(world, seed), rule, struck.layers())
 
+    if check:
+        return _check(world, struck, seed, as_json)
     if mcp:
         _over_stdio(make(seed), struck, window)
-        return
+        return 0
     if not is_loopback(host):
         text = f"warning: {host} is reachable from other machines, and nothing is encrypted."
         click.echo(text, err=True)
@@ -88,6 +94,28 @@ def serve_tools(
             calls = f", for calls {urls['url']}" if urls["url"] != server.url else ""
             click.echo(f"Tools of {scenario} at {server.url}{calls}; stop with Ctrl-C.")
         _wait_for_a_signal()
+    return 0
+
+
+def _check(world: World, struck: WireFaults, seed: int, as_json: bool) -> int:
+    """One episode over a wire beside the same one in simulated time; 1 when they differ."""
+    import dataclasses
+
+    from stress.wire.check import check_wire
+    from twin.progress import stage, stages
+
+    with stages(quiet=as_json) as display, stage(display, "wire") as line:
+        found = check_wire(world, struck, seed, line)
+    if as_json:
+        print_json(dataclasses.asdict(found))
+    else:
+        click.echo(f"simulated {found.simulated_digest}  {found.simulated_labels}")
+        click.echo(f"wire      {found.digest}  {found.labels}")
+        click.echo(
+            f"{found.exchanges} exchanges, {found.broken} broken, {found.given_up} given up, "
+            f"{len(found.violations)} laws broken: {'PASS' if found.passed else 'FAIL'}"
+        )
+    return 0 if found.passed else 1
 
 
 def _faults(world: World, suite: Path | None, case: str | None) -> WireFaults:
