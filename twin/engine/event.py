@@ -93,9 +93,10 @@ class EventEngine:
 
         Where unmet demand is lost, no more is owed to customers than is on hand.
         """
-        open_demand = self.backlog + self.pending
-        lost = self.world.lost[:, None]
-        customers = np.where(lost, np.minimum(open_demand, self._stock()), open_demand)
+        customers = self.backlog + self.pending
+        if self._rules.some_lost:
+            served = np.minimum(customers, self._stock())
+            customers = np.where(self.world.lost[:, None], served, customers)
         return customers + self._claimed(self.book)
 
     @property
@@ -175,10 +176,10 @@ class EventEngine:
         self.quantities.ordered[self.t] = orders
         if not self._rules.lagged:
             self._order_arrivals[self.t] = orders
-        else:
-            lag = np.maximum(world.order_lag, int(world.convention.ships_before_ordering))
-            lanes = np.flatnonzero(self.t + lag < world.periods)
-            self._order_arrivals[self.t + lag[lanes], lanes] += orders[lanes]
+            return
+        lag = np.maximum(world.order_lag, int(world.convention.ships_before_ordering))
+        lanes = np.flatnonzero(self.t + lag < world.periods)
+        self._order_arrivals[self.t + lag[lanes], lanes] += orders[lanes]
         self.under_way = self.under_way + orders
 
     def _desk_state(self) -> State | None:
@@ -192,12 +193,14 @@ class EventEngine:
         """Serve the orders of downstream nodes, one echelon after the other where that matters."""
         arrived = self._order_arrivals[self.t]
         self.book = self.book + arrived
-        self.under_way = self.under_way - arrived
+        if self._rules.lagged:
+            self.under_way = self.under_way - arrived
         self._allocator.arrive(arrived)
         for lanes in self._levels:
             self._ship_lanes(lanes)
         # What waits to be produced is nobody's unfilled order, and costs no penalty.
-        self.quantities.unfilled[self.t] = self.book * ~self.world.produces[:, None]
+        sold_on = ~self.world.produces[:, None] if self._rules.producing else 1.0
+        self.quantities.unfilled[self.t] = self.book * sold_on
         if self._rules.some_drop:
             dropped = np.where(self._rules.drops[:, None], self.book, 0.0)
             self._allocator.settle(dropped)
@@ -252,7 +255,8 @@ class EventEngine:
         """Share what each node can ship among its lanes."""
         world, rules = self.world, self._rules
         if rules.simple:
-            stock = self._stock() * world.make_output[:, None] + rules.bottomless
+            stock = self._stock() + rules.bottomless
+            stock = stock if rules.plain else stock * world.make_output[:, None]
             granted = rules.proportional(want, stock)
         else:
             granted = self._allocator.grant(want, self._stock() + rules.bottomless)
@@ -294,13 +298,13 @@ class EventEngine:
         """Serve customers from stock; the rest is backlogged or lost."""
         rules, t = self._rules, self.t
         want = self.pending + self.backlog
-        self.pending = np.zeros_like(want)
+        self.pending = rules.nothing
         stock = self._stock() + rules.bottomless
         served = self._counter.serve(want, stock, rules.working(t))
         if self._shelf is not None:
             self._shelf.take(served.sold)
         self.on_hand = self.on_hand - served.sold * rules.limited
-        self.backlog = np.where(self.world.lost[:, None], 0.0, served.unmet)
+        self.backlog = served.unmet * rules.keeps
         self.quantities.sold[t] = served.sold
         self.quantities.unmet[t] = served.unmet
         if served.substituted is not None:

@@ -1,4 +1,8 @@
-"""What is on its way: shipments as events in continuous time, and the docks they arrive at."""
+"""What is on its way: shipments as events, and the docks they arrive at.
+
+Nobody looks at a dock between two epochs, so all shipments that arrive between them share one event
+at the later one.
+"""
 
 from __future__ import annotations
 
@@ -7,24 +11,23 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from twin.engine.clock import ARRIVAL, Clock, snapped
+from twin.engine.clock import ARRIVAL, Clock
 from twin.engine.shelf import Shelf
 from twin.exogenous.path import SamplePath
 from twin.network.world import World
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
-Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class Convoy:
-    """Shipments that leave and arrive together."""
+class Timetable:
+    """When the shipments of one period arrive."""
 
-    lanes: Ints | slice
-    units: Floats  # (lane, product)
-    ages: Floats | None = None  # (lane, perishable product, periods left)
-    left: int = 0  # the period they left in
+    at_once: Ints  # lanes without a lead time
+    later: Ints  # the other lanes
+    after: Ints  # (later lane,) periods until they arrive
+    offsets: tuple[int, ...]  # the different ones, the longest last
 
 
 class Road:
@@ -36,76 +39,80 @@ class Road:
         self.occupied = False  # whether something may stand at a dock
         self.t = 0  # the current period
         self.due: Ints = world.due_periods(path.lead_time)  # (period, lane)
-        self._lead_time = path.lead_time
+        self._periods = world.periods
         self._period_d = world.period_d
         self._clock = clock
         self._shelf = shelf
-        self._groups: dict[bytes, list[tuple[float, Ints | slice, list[int]]]] = {}
-        self._coming: dict[float, list[Convoy]] = {}  # by time of arrival
-        for epoch, units in enumerate(world.initial_transit):
-            clock.at(epoch * world.period_d, ARRIVAL, self._arrive, Convoy(slice(None), units))
+        self._tables: dict[bytes, Timetable] = {}
+        self._expected = [False] * world.periods  # epochs that have an event
+        self._landing = np.zeros((world.periods, *self.transit.shape))  # by epoch of arrival
+        self._ages: dict[int, list[tuple[Ints, Floats, int]]] = {}  # lanes, ages, period they left
+        self._begin(world.initial_transit[: world.periods])
 
     def send(self, units: Floats, ages: Floats | None) -> bool:
         """Set shipments (lane, product) off; true when some are there at once."""
         self.transit = self.transit + units
-        freight = units if ages is None else np.concatenate([units, ages.any(axis=2)], axis=1)
-        moves: list[bool] = np.logical_or.reduce(freight, axis=1).tolist()
-        arrived = False
-        for days, lanes, members in self._groups_of(self.t):
-            if not any(moves[lane] for lane in members):
-                continue
-            aboard = None if ages is None else ages[lanes]
-            convoy = Convoy(lanes, units[lanes], aboard, self.t)
-            if days > 0.0:
-                self._travel(convoy, days)
-            else:
-                self._arrive(convoy)
-                arrived = True
-        return arrived
+        table = self._table()
+        if len(table.later):
+            self._travel(table, units, ages)
+        now = table.at_once
+        if not len(now) or not (units[now].any() or (ages is not None and ages[now].any())):
+            return False
+        self.dock[now] += units[now]
+        self.occupied = True
+        if self._shelf is not None and ages is not None:
+            self._shelf.arrive(now, ages[now], 0)
+        return True
 
     def unload(self, gone: Floats) -> None:
         """Take ``gone`` (lane, product) off the docks."""
         self.dock = self.dock - gone
         self.transit = np.maximum(self.transit - gone, 0.0)
 
-    def _travel(self, convoy: Convoy, days: float) -> None:
-        """Arrive in ``days``: one event for all that arrive at one time, in the order they left."""
-        at = snapped(self.t * self._period_d + days, self._period_d)
-        if at not in self._coming:
-            self._coming[at] = []
-            self._clock.at(at, ARRIVAL, self._arrive_together, at)
-        self._coming[at].append(convoy)
+    def _begin(self, initial: Floats) -> None:
+        """Expect what is on the road at the start."""
+        for epoch, units in enumerate(initial):
+            self._landing[epoch] = units
+            self._expect(epoch)
+            if self._shelf is not None:
+                self._ages[epoch] = [(*self._shelf.load(units), max(epoch - 1, 0))]
 
-    def _arrive_together(self, at: float) -> None:
-        for convoy in self._coming.pop(at):
-            self._arrive(convoy)
+    def _travel(self, table: Timetable, units: Floats, ages: Floats | None) -> None:
+        t, lanes, epoch = self.t, table.later, self.t + table.after
+        if t + table.offsets[-1] >= self._periods:
+            in_time = epoch < self._periods
+            lanes, epoch = lanes[in_time], epoch[in_time]
+        self._landing[epoch, lanes] += units[lanes]
+        for offset in table.offsets:
+            if t + offset >= self._periods:
+                break
+            if not self._expected[t + offset]:
+                self._expect(t + offset)
+            if ages is not None:
+                aboard = lanes[epoch == t + offset]
+                self._ages.setdefault(t + offset, []).append((aboard, ages[aboard], t))
 
-    def _arrive(self, convoy: Convoy) -> None:
-        self.dock[convoy.lanes] += convoy.units
+    def _expect(self, epoch: int) -> None:
+        self._expected[epoch] = True
+        self._clock.at(epoch * self._period_d, ARRIVAL, self._land, epoch)
+
+    def _land(self, epoch: int) -> None:
+        """Everything that arrives before an epoch stands at the docks when it begins."""
+        units = self._landing[epoch]
+        self.dock = self.dock + units
         self.occupied = True
         if self._shelf is None:
             return
-        if convoy.ages is None:
-            self._shelf.dock(convoy.lanes, convoy.units)
-        else:
-            self._shelf.arrive(convoy.lanes, convoy.ages, self.t - convoy.left)
+        carried = self._ages.pop(epoch, [])
+        for lanes, ages, left in carried:
+            self._shelf.arrive(lanes, ages, self.t - left)
 
-    def _groups_of(self, t: int) -> list[tuple[float, Ints | slice, list[int]]]:
-        """Lanes by the lead time in days of the shipments that leave in period ``t``."""
-        row = self._lead_time[t]
+    def _table(self) -> Timetable:
+        """When what leaves in the current period arrives."""
+        row = self.due[self.t]
         key = row.tobytes()
-        if key not in self._groups:
-            row = np.where(self.due[t] == 0, 0.0, row)
-            self._groups[key] = [
-                (float(v), _selector(row == v), np.flatnonzero(row == v).tolist())
-                for v in np.unique(row)
-            ]
-        return self._groups[key]
-
-
-def _selector(lanes: Flags) -> Ints | slice:
-    """Index of the chosen lanes; a slice where they stand together, which is faster."""
-    found = np.flatnonzero(lanes)
-    if found[-1] - found[0] + 1 == len(found):
-        return slice(int(found[0]), int(found[-1]) + 1)
-    return found
+        if key not in self._tables:
+            later = np.flatnonzero(row > 0)
+            offsets = tuple(np.unique(row[later]).tolist())
+            self._tables[key] = Timetable(np.flatnonzero(row == 0), later, row[later], offsets)
+        return self._tables[key]

@@ -28,6 +28,9 @@ class Rules:
     limited: Floats  # (node, 1) 0 where stock never runs out
     least_stock: float
     independent: bool  # each lane may take all of its source's stock
+    nothing: Floats  # (node, product) zeros; never written
+    keeps: Floats  # (node, 1) 0 where unmet demand is lost
+    some_lost: bool
     sole: Flags  # (lane, 1) no other lane leaves the source
     all_sole: bool
     simple: bool  # plain lanes, proportional allocation
@@ -78,6 +81,9 @@ class Rules:
             limited=(~world.unlimited)[:, None].astype(float),
             least_stock=-np.inf if independent else 0.0,
             independent=independent,
+            nothing=_zeros(world),
+            keeps=(~world.lost)[:, None].astype(float),
+            some_lost=bool(world.lost.any()),
             sole=sole,
             all_sole=independent or bool(sole.all()),
             simple=proportional and not world.recipes.bills,
@@ -169,3 +175,9 @@ class Rules:
     def working(self, t: int) -> Floats | float:
         """Share of the customers that each node can serve: (node, 1)."""
         return self.path.node_open[t][:, None] if self.closes else 1.0
+
+
+def _zeros(world: World) -> Floats:
+    zeros = np.zeros((len(world.nodes), len(world.products)))
+    zeros.setflags(write=False)
+    return zeros

@@ -59,13 +59,13 @@ class Shelf:
         """A share (lane, product) of the units on each lane (lane, good, left), of every age."""
         return ages * share[:, self.goods, None]
 
-    def arrive(self, lanes: Ints | slice, ages: Floats, periods: int) -> None:
+    def arrive(self, lanes: Ints, ages: Floats, periods: int) -> None:
         """Put a shipment that left ``periods`` ago on the dock."""
         self._dock[lanes] += aged(ages, periods)
 
-    def dock(self, lanes: Ints | slice, units: Floats) -> None:
-        """Put fresh units (lane, product) on the dock."""
-        self._dock[lanes] += self._fresh(units[:, self.goods])
+    def load(self, units: Floats) -> tuple[Ints, Floats]:
+        """All lanes, and units (lane, product) as fresh ones: (lane, good, left)."""
+        return np.arange(len(units)), self._fresh(units[:, self.goods])
 
     def receive(self, kept: Floats, gone: Floats) -> Floats:
         """Move shares (lane, product) of the dock to the shelves; what is spoiled: (node, product).
