@@ -23,10 +23,8 @@ from twin.exogenous.shares import draw_shares
 from twin.exogenous.streams import Streams, stream
 from twin.network.world import World
 from twin.scenario.opening import Opening
-from twin.scenario.shares import ConstantShare
 
 Floats = NDArray[np.float64]
-NO_LOSS = ConstantShare(value=0.0)
 
 
 @dataclass(frozen=True)
@@ -81,9 +79,10 @@ def _draw_demand(world: World, seed: int) -> Floats:
 
 def _draw_lead_times(world: World, seed: int) -> Floats:
     """Days from a shipment's order to leave until it arrives, loading included."""
-    lead_time = np.zeros((world.periods, len(world.lanes)))
+    lead_time = np.tile(world.fixed_lead_d, (world.periods, 1))
     streams = Streams(seed)
-    for j, lane in enumerate(world.transport):
+    for j in world.random_leads:
+        lane = world.transport[j]
         rng = streams.named(f"lead_time/{world.lanes[j]}")
         drawn = draw_times(lane.lead_time, (world.periods,), rng) + world.loading(j)
         lead_time[:, j] = drawn if lane.crossover else _without_crossover(drawn, world.period_d)
@@ -115,16 +114,18 @@ def _draw_trips(world: World, seed: int) -> Floats:
 
 def _opening(world: World, hours: Sequence[Opening | None]) -> Floats:
     """1 where a place is open: (period, place)."""
-    columns = [open_periods(opening, world.periods, world.period_d) for opening in hours]
-    return np.array(columns).reshape(len(hours), world.periods).T
+    share = np.ones((world.periods, len(hours)))
+    for column, opening in enumerate(hours):
+        if opening is not None:
+            share[:, column] = open_periods(opening, world.periods, world.period_d)
+    return share
 
 
 def _draw_good(world: World, seed: int) -> Floats:
     good = np.ones((world.periods, len(world.lanes)))
-    for j, lane in enumerate(world.transport):
-        if lane.loss != NO_LOSS:
-            rng = stream(seed, f"loss/{world.lanes[j]}")
-            good[:, j] -= draw_shares(lane.loss, world.periods, rng)
+    for j in world.lossy_lanes:
+        rng = stream(seed, f"loss/{world.lanes[j]}")
+        good[:, j] -= draw_shares(world.transport[j].loss, world.periods, rng)
     return good
 
 

@@ -21,8 +21,9 @@ from twin.network.recipes import Recipes, recipes
 from twin.network.routes import Routes, order_shares, routes
 from twin.scenario.model import ScenarioModel
 from twin.scenario.quantities import Demand
+from twin.scenario.shares import ConstantShare
 from twin.scenario.sites import Node
-from twin.scenario.times import RandomTime
+from twin.scenario.times import ConstantTime, RandomTime
 from twin.scenario.transport import Fleet, Lane
 
 __all__ = ["FleetSpec", "Prices", "World", "compile_world"]
@@ -30,6 +31,7 @@ __all__ = ["FleetSpec", "Prices", "World", "compile_world"]
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
 Flags = NDArray[np.bool_]
+NO_LOSS = ConstantShare(value=0.0)
 EPSILON_PERIODS = 1e-9
 """Arrivals this close after an epoch count as at the epoch."""
 
@@ -133,6 +135,22 @@ class World:
         """How many past shipments agents see per lane: the longest mean lead time, 1 to 10."""
         leads = [self.lead_periods(lane) for lane in range(len(self.lanes))]
         return int(min(10, max(1, math.ceil(max(leads, default=1)))))
+
+    @cached_property
+    def random_leads(self) -> tuple[int, ...]:
+        """Lanes whose lead time is drawn."""
+        return tuple(j for j, x in enumerate(self.lead_time) if not isinstance(x, ConstantTime))
+
+    @cached_property
+    def fixed_lead_d(self) -> Floats:
+        """Days from leaving to arriving, loading included, where nothing is drawn: (lane,)."""
+        mean = [mean_time(time) + self.loading(j) for j, time in enumerate(self.lead_time)]
+        return np.array(mean, dtype=np.float64)
+
+    @cached_property
+    def lossy_lanes(self) -> tuple[int, ...]:
+        """Lanes on which something may be lost."""
+        return tuple(j for j, x in enumerate(self.transport) if x.loss != NO_LOSS)
 
     def lead_periods(self, lane: int) -> float:
         """Mean shipment lead time of a lane in periods, loading included."""
