@@ -102,5 +102,7 @@ class Allocator:
 def _ranks(world: World) -> list[Flags]:
     """Lanes that are served together, the most important first."""
     by_priority = [node.allocation == "priority" for node in world.model.nodes.values()]
+    if not any(by_priority):
+        return [np.ones(len(world.lanes), dtype=bool)]
     rank = np.where(np.array(by_priority, dtype=bool)[world.source], world.priority, 0)
     return [np.equal(rank, value) for value in np.unique(rank)]

@@ -163,8 +163,10 @@ def _preferences(world: World) -> list[tuple[Flags, list[Flags], Flags]]:
     found = []
     ranks = np.array([lane.preference for lane in world.transport])
     for i, node in enumerate(world.model.nodes.values()):
+        if node.sourcing != "preference":
+            continue
         lanes = np.equal(world.destination, i) & ~world.produces
-        if node.sourcing == "preference" and lanes.sum() > 1:
+        if lanes.sum() > 1:
             order = sorted(np.flatnonzero(lanes), key=lambda j: (ranks[j], j))
             place = np.zeros(len(lanes))
             place[order] = 1 + np.arange(len(order))
