@@ -9,6 +9,7 @@ value, bit for bit, and the derivative of the line that it steps along: straight
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -17,34 +18,16 @@ from torch.autograd import Function
 from torch.autograd.function import FunctionCtx
 
 
-class _Floor(Function):
-    @staticmethod
-    def forward(ctx: FunctionCtx, x: Tensor) -> Tensor:
-        return torch.floor(x)
+class _Straight(Function):
+    """A function of whole steps in the forward pass, the line along them in the backward pass."""
 
     @staticmethod
-    def backward(ctx: FunctionCtx, gradient: Tensor) -> Tensor:
-        return gradient
-
-
-class _Ceil(Function):
-    @staticmethod
-    def forward(ctx: FunctionCtx, x: Tensor) -> Tensor:
-        return torch.ceil(x)
+    def forward(ctx: FunctionCtx, x: Tensor, step: Callable[[Tensor], Tensor]) -> Tensor:
+        return step(x)
 
     @staticmethod
-    def backward(ctx: FunctionCtx, gradient: Tensor) -> Tensor:
-        return gradient
-
-
-class _Round(Function):
-    @staticmethod
-    def forward(ctx: FunctionCtx, x: Tensor) -> Tensor:
-        return torch.round(x)
-
-    @staticmethod
-    def backward(ctx: FunctionCtx, gradient: Tensor) -> Tensor:
-        return gradient
+    def backward(ctx: FunctionCtx, gradient: Tensor) -> tuple[Tensor, None]:
+        return gradient, None
 
 
 class _GreaterEqual(Function):
@@ -113,19 +96,19 @@ class StraightThrough:
     @staticmethod
     def floor(x: Tensor) -> Tensor:
         """Whole units, differentiated like ``x``."""
-        found: Tensor = _Floor.apply(x)  # type: ignore[no-untyped-call]
+        found: Tensor = _Straight.apply(x, torch.floor)  # type: ignore[no-untyped-call]
         return found
 
     @staticmethod
     def ceil(x: Tensor) -> Tensor:
         """Whole lots, differentiated like ``x``."""
-        found: Tensor = _Ceil.apply(x)  # type: ignore[no-untyped-call]
+        found: Tensor = _Straight.apply(x, torch.ceil)  # type: ignore[no-untyped-call]
         return found
 
     @staticmethod
     def round(x: Tensor) -> Tensor:
         """The nearest whole number, half to even, differentiated like ``x``."""
-        found: Tensor = _Round.apply(x)  # type: ignore[no-untyped-call]
+        found: Tensor = _Straight.apply(x, torch.round)  # type: ignore[no-untyped-call]
         return found
 
     def greater_equal(self, a: Tensor, b: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ Rewards are centred and scaled once, by the first segment; a constant moves no c
 from __future__ import annotations
 
 import copy
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -44,7 +45,7 @@ from agents.learn.tensors import (
 from twin.exogenous.streams import stream
 
 
-class ValueLearner:
+class ValueLearner(ABC):
     """Choosers, their target networks, one optimiser, one replay."""
 
     def __init__(
@@ -76,13 +77,13 @@ class ValueLearner:
         self.mean = np.zeros(setup.streams)
         self.scale: NDArray[np.float64] | None = None  # (column,) set by the first segment
 
+    @abstractmethod
     def columns(self, values: Any) -> Any:
         """What is learned from values (..., agent): a column per sum that has its own target."""
-        raise NotImplementedError
 
+    @abstractmethod
     def column_rewards(self, rewards: Array) -> Array:
         """Rewards (..., stream) as (..., column)."""
-        raise NotImplementedError
 
     @property
     def epsilon(self) -> float:

@@ -89,7 +89,7 @@ class JointDecision:
         self._all = tuple(codec.spec for codec in codecs.values())
         self._others = tuple(spec for spec in self._all if spec.name not in self._together)
         self._covers_lanes = len(self._orders.lanes) == len(world.lanes)
-        self._blank = np.zeros((len(world.lanes), len(world.products)))
+        self._place = np.argsort(self._orders.lanes)  # of each lane among those of the agents
 
     def __call__(
         self, static: Callable[[], Decision], vector: Floats, actions: Mapping[str, Any]
@@ -105,10 +105,13 @@ class JointDecision:
         if not self._together or not actions.keys() >= self._together:
             return self._merged(static(), self._all, vector, actions)
         world = self._world
-        base = Decision.of_orders(world, self._blank) if self._covers_lanes else static()
-        orders = base.orders.copy()
-        orders[self._orders.lanes] = self._orders(vector, actions)
-        decision = Decision(orders, base.vehicles, base.min_load)
+        if self._covers_lanes:
+            decision = Decision.of_orders(world, self._orders(vector, actions)[self._place])
+        else:
+            base = static()
+            orders = base.orders.copy()
+            orders[self._orders.lanes] = self._orders(vector, actions)
+            decision = Decision(orders, base.vehicles, base.min_load)
         return self._merged(decision, self._others, vector, actions) if self._others else decision
 
     def _merged(
