@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stress.catalogue.actors import FaultyPolicy, SpellPolicy, wish_caps
-from stress.catalogue.base import ActorFault, Window
+from stress.catalogue.actors import FaultyPolicy, SpellFault, SpellPolicy, wish_caps
+from stress.catalogue.base import Window
 from stress.catalogue.luck import Draw
-from stress.catalogue.targets import Targets
 from twin.env.policy import Policy
 from twin.network.world import World
-from twin.scenario.quantities import PositiveDays
 
 Floats = NDArray[np.float64]
 KINDS = ("not_a_number", "negative", "beyond_limits", "wrong_length", "multiple", "shuffled")
 
 
-class Byzantine(Targets, ActorFault):
+class Byzantine(SpellFault):
     """Let each agent send arbitrary decisions for the ladder's share of the time, in spells.
 
     Not a number, negative, beyond every limit, too few numbers: these have to be stopped. A random
@@ -27,28 +26,17 @@ class Byzantine(Targets, ActorFault):
     """
 
     family: ClassVar[str] = "actor.byzantine"
-    ladder: ClassVar[tuple[float, ...]] = (0.0, 0.02, 0.05, 0.10, 0.20, 0.40)
     unit: ClassVar[str] = "share of the agents that are byzantine at any time"
-    duration: PositiveDays = 2.0
-    """Mean length of a spell."""
 
     def wrap(self, policy: Policy, world: World, severity: int, window: Window) -> FaultyPolicy:
         """The policy with agents that send anything now and then."""
-        return _Lying(self, policy, world, severity, window, self.duration)
+        return _Lying(self, policy, world, severity, window)
 
 
 class _Lying(SpellPolicy):
-    def __init__(
-        self,
-        fault: Byzantine,
-        policy: Policy,
-        world: World,
-        severity: int,
-        window: Window,
-        mean_d: float,
-    ) -> None:
-        super().__init__(fault, policy, world, severity, window, mean_d)
-        self._caps = {name: wish_caps(world, spec) for name, spec in self.specs.items()}
+    @cached_property
+    def _caps(self) -> dict[str, Floats]:
+        return {name: wish_caps(self.world, spec) for name, spec in self.specs.items()}
 
     def struck(self, agent: str, observation: Floats, t: int) -> Floats | None:
         wanted = self.decided(agent, observation)

@@ -7,28 +7,23 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from stress.catalogue.actors import FaultyPolicy, SpellPolicy
-from stress.catalogue.base import ActorFault, Window
-from stress.catalogue.targets import Targets
+from stress.catalogue.actors import FaultyPolicy, SpellFault, SpellPolicy
+from stress.catalogue.base import Window
 from twin.env.policy import Policy
 from twin.network.world import World
-from twin.scenario.quantities import PositiveDays
 
 Floats = NDArray[np.float64]
 
 
-class Crash(Targets, ActorFault):
+class Crash(SpellFault):
     """Take each agent out of service for the ladder's share of the time, in spells."""
 
     family: ClassVar[str] = "actor.crash"
-    ladder: ClassVar[tuple[float, ...]] = (0.0, 0.02, 0.05, 0.10, 0.20, 0.40)
     unit: ClassVar[str] = "share of the agents down at any time"
-    duration: PositiveDays = 2.0
-    """Mean time until a crashed agent is back."""
 
     def wrap(self, policy: Policy, world: World, severity: int, window: Window) -> FaultyPolicy:
         """The policy with agents that are away now and then."""
-        return _Crashing(self, policy, world, severity, window, self.duration)
+        return _Crashing(self, policy, world, severity, window)
 
 
 class _Crashing(SpellPolicy):

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stress.catalogue.actors import FaultyPolicy, SpellPolicy
-from stress.catalogue.base import ActorFault, Window
-from stress.catalogue.targets import Targets
+from stress.catalogue.actors import FaultyPolicy, SpellFault, SpellPolicy
+from stress.catalogue.base import Window
 from twin.env.policy import Policy, RulePolicy
 from twin.env.rules import default_rule
 from twin.network.world import World
@@ -18,7 +18,7 @@ from twin.scenario.quantities import PositiveDays
 Floats = NDArray[np.float64]
 
 
-class StalePolicy(Targets, ActorFault):
+class StalePolicy(SpellFault):
     """Let each agent decide by the oldest version for the ladder's share of the time, in spells.
 
     The oldest version of every fleet is the scenario's own base-stock rule, from which tuning and
@@ -26,28 +26,19 @@ class StalePolicy(Targets, ActorFault):
     """
 
     family: ClassVar[str] = "actor.stale_policy"
-    ladder: ClassVar[tuple[float, ...]] = (0.0, 0.02, 0.05, 0.10, 0.20, 0.40)
     unit: ClassVar[str] = "share of the agents on an old version at any time"
     duration: PositiveDays = 5.0
     """Mean time on the old version."""
 
     def wrap(self, policy: Policy, world: World, severity: int, window: Window) -> FaultyPolicy:
         """The policy with agents that fall back to the first version now and then."""
-        return _Outdated(self, policy, world, severity, window, self.duration)
+        return _Outdated(self, policy, world, severity, window)
 
 
 class _Outdated(SpellPolicy):
-    def __init__(
-        self,
-        fault: StalePolicy,
-        policy: Policy,
-        world: World,
-        severity: int,
-        window: Window,
-        mean_d: float,
-    ) -> None:
-        super().__init__(fault, policy, world, severity, window, mean_d)
-        self._old = RulePolicy(world, default_rule(world))
+    @cached_property
+    def _old(self) -> RulePolicy:
+        return RulePolicy(self.world, default_rule(self.world))
 
     def struck(self, agent: str, observation: Floats, t: int) -> Floats | None:
         wanted = self.decided(agent, observation)

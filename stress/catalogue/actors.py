@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,7 @@ from twin.env.agents import AgentSpec, agent_specs
 from twin.env.policy import Policy
 from twin.exogenous.streams import stream
 from twin.network.world import World
+from twin.scenario.quantities import PositiveDays
 from twin.tools.limits import order_caps, vehicle_caps
 
 Floats = NDArray[np.float64]
@@ -38,6 +40,7 @@ class FaultyPolicy:
         self.specs: dict[str, AgentSpec] = {spec.name: spec for spec in agent_specs(world)}
         self.agents: tuple[str, ...] = ()
         """Those who are hit."""
+        self.world = world
         self._targets = fault if isinstance(fault, Targets) else Targets()
         self._period_d = world.period_d
         self._key = b""
@@ -90,20 +93,22 @@ class FaultyPolicy:
         return self.struck(agent, observation, t)
 
 
+class SpellFault(Targets, ActorFault):
+    """A fault whose agents fail in spells for the ladder's share of the time."""
+
+    ladder: ClassVar[tuple[float, ...]] = (0.0, 0.02, 0.05, 0.10, 0.20, 0.40)
+    duration: PositiveDays = 2.0
+    """Mean length of a spell."""
+
+
 class SpellPolicy(FaultyPolicy):
     """A policy whose agents fail in spells, each agent in its own."""
 
     def __init__(
-        self,
-        fault: ActorFault,
-        policy: Policy,
-        world: World,
-        severity: int,
-        window: Window,
-        mean_d: float,
+        self, fault: SpellFault, policy: Policy, world: World, severity: int, window: Window
     ) -> None:
         super().__init__(fault, policy, world, severity, window)
-        self._mean_d = mean_d
+        self._mean_d = fault.duration
         self._spells: dict[str, Spells] = {}
 
     def reset(self, seed: int) -> None:
