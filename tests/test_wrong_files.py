@@ -17,6 +17,7 @@ from twin.cli import run as twin
 from twin.errors import Problem
 from twin.exogenous.streams import stream
 from twin.scenario import read_sources, render
+from twin.scenario.checks import MAX_FINDINGS
 from twin.scenario.loader import MAX_PROBLEMS
 from twin.scenario.model import ScenarioModel
 from twin.scenario.nodes import to_data
@@ -305,6 +306,19 @@ def test_what_is_not_explained_is_counted(
     problems = reported(path, capsys)
     assert len(problems) == MAX_PROBLEMS + 1
     assert problems[-1]["message"] == f"and {2 * 9_000 - MAX_PROBLEMS:,} more problems from here on"
+
+
+def test_a_hundred_mistakes_of_one_kind_end_the_search(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A file full of lanes to nowhere is not searched for more: it would take seconds."""
+    path = tmp_path / "wrong.yaml"
+    lanes = "".join(f"  a -> q{i} via w: {{fleet: f{i}}}\n" for i in range(2_000))
+    nodes = "nodes: {a: {kind: supplier}, b: {kind: store}}\n"
+    path.write_text(HEAD + nodes + "lanes:\n" + lanes, encoding="utf-8")
+    problems = reported(path, capsys)
+    assert len(problems) == MAX_FINDINGS + 1
+    assert all("unknown node" in problem["message"] for problem in problems[:-1])
 
 
 SCRIPT = """\

@@ -176,12 +176,14 @@ CHECKS: tuple[tuple[Check, frozenset[str]], ...] = (
 
 
 def check(model: ScenarioModel, root: Tree, damaged: frozenset[str]) -> list[Finding]:
-    """Run every check that the damaged sections allow."""
+    """Run every check that the damaged sections allow, until one finds more than it may tell."""
     subject = Subject(model, root)
     found: list[Finding] = []
     for run, needs in CHECKS:
         if not needs & damaged:
             findings = run(subject)
             found.extend(islice(findings, MAX_FINDINGS))
-            found.extend(replace(more, message=MORE, hint="") for more in islice(findings, 1))
+            more = next(findings, None)
+            if more is not None:
+                return [*found, replace(more, message=MORE, hint="")]
     return found

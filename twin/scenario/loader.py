@@ -18,7 +18,16 @@ from twin.scenario.files import FileHash
 from twin.scenario.findings import Finding, Path
 from twin.scenario.lanes import normal_lane
 from twin.scenario.model import ScenarioModel
-from twin.scenario.nodes import MEMORY, Mark, Node, entry_at, from_data, place, to_data
+from twin.scenario.nodes import (
+    MEMORY,
+    Mark,
+    Node,
+    collector_held_off,
+    entry_at,
+    from_data,
+    place,
+    to_data,
+)
 from twin.scenario.overrides import apply_overrides
 from twin.scenario.quantities import Model
 from twin.scenario.salvage import salvage
@@ -55,7 +64,8 @@ def load(path: str | os.PathLike[str], overrides: Sequence[str] = ()) -> Scenari
     """
     source = os.fspath(path)
     reading = _Reading(source, os.path.dirname(source), Composer(most_entries(ScenarioModel)))
-    return reading.scenario(reading.read(overrides, ScenarioModel))
+    with collector_held_off():
+        return reading.scenario(reading.read(overrides, ScenarioModel))
 
 
 def from_mapping(

@@ -78,7 +78,7 @@ class ScenarioModel(Model):
         default={"unit": Product()}
     )
     nodes: Annotated[dict[Name, Node], Field(min_length=1, max_length=10_000)]
-    lanes: Annotated[dict[str, Lane], Field(max_length=100_000)] = Field(default={})
+    lanes: Annotated[dict[str, Lane], Field(max_length=20_000)] = Field(default={})
     """Keys are ``source -> destination``; parallel lanes are ``source -> destination via rail``."""
     fleets: Annotated[dict[Name, Fleet], Field(max_length=1_000)] = Field(default={})
     correlation: Annotated[tuple[Correlation, ...], Field(max_length=1_000)] = ()

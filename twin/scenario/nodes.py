@@ -5,7 +5,9 @@ Named tuples, because a file of 4 MiB has hundreds of thousands of these and the
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import gc
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from twin.errors import Problem, ScenarioError
@@ -69,6 +71,18 @@ class MapNode(NamedTuple):
 
 
 Node = ScalarNode | ListNode | MapNode
+
+
+@contextmanager
+def collector_held_off() -> Iterator[None]:
+    """Hold the garbage collector off: it would walk a growing tree again and again."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def to_data(node: Node) -> Any:

@@ -7,10 +7,8 @@ Everything is bounded: bytes, depth, and what aliases expand to.
 
 from __future__ import annotations
 
-import gc
 import re
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -18,7 +16,16 @@ import yaml
 
 from twin.errors import Problem
 from twin.scenario.findings import clip, shown
-from twin.scenario.nodes import MAX_DEPTH, Entry, ListNode, MapNode, Mark, Node, ScalarNode
+from twin.scenario.nodes import (
+    MAX_DEPTH,
+    Entry,
+    ListNode,
+    MapNode,
+    Mark,
+    Node,
+    ScalarNode,
+    collector_held_off,
+)
 from twin.scenario.yaml_errors import syntax_problem
 
 MAX_EXPANDED = 100_000
@@ -294,18 +301,6 @@ def _values(node: MapNode) -> Iterator[Node]:
     return (entry.node for entry in node.entries.values())
 
 
-@contextmanager
-def _no_collection() -> Iterator[None]:
-    """Hold the garbage collector off: it would walk the growing tree again and again."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
-
-
 NO_LIMITS: Mapping[str, int] = {}
 
 
@@ -320,7 +315,7 @@ def parse(text: str, file: str, limits: Mapping[str, int] = NO_LIMITS) -> Parsed
         return Parsed(None, (_not_text(text, unreadable.start(), file),))
     composer = _Composer(text, file, limits)
     try:
-        with _no_collection():
+        with collector_held_off():
             root = composer.document()
     except _Refused as refused:
         return Parsed(None, (*composer.problems, refused.problem))
