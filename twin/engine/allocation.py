@@ -27,12 +27,9 @@ class Allocator:
         self._ranks = _ranks(world)
         rules = [node.allocation for node in world.model.nodes.values()]
         self._fifo = np.array([rule == "fifo" for rule in rules])[world.source]
-        self._queue: list[Floats] = []  # orders at the sources by age, the oldest first
-
-    @property
-    def keeps_queue(self) -> bool:
+        self.keeps_queue = bool(self._fifo.any())
         """Whether some node serves the oldest orders first."""
-        return bool(self._fifo.any())
+        self._queue: list[Floats] = []  # orders at the sources by age, the oldest first
 
     def arrive(self, orders: Floats) -> None:
         """Queue the orders (lane, product) that have just reached their sources."""

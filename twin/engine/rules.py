@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,7 +37,7 @@ class Rules:
     simple: bool  # plain lanes, proportional allocation
     lagged: bool
     lane_limited: bool
-    make_limited: bool
+    makes: Floats  # (lane,) units per period that the source can make to order
     receives_in_part: bool
     closes: bool  # some node is closed, or works in part, at some time
     lossy: bool
@@ -48,6 +49,11 @@ class Rules:
     drops: Flags  # (lane,) what the source cannot ship is dropped
     some_drop: bool
     carrier: Flags  # (lane,) a common carrier takes what finds no vehicle
+
+    @cached_property
+    def make_limited(self) -> bool:
+        """Whether some factory can make only so much to order."""
+        return bool(np.isfinite(self.makes).any())
 
     @property
     def never(self) -> frozenset[str]:
@@ -89,7 +95,7 @@ class Rules:
             simple=proportional and not world.recipes.bills,
             lagged=late or bool(world.order_lag.any()) or len(world.initial_orders) > 0,
             lane_limited=world.lane_limit.binds or bool((gate < 1).any()),
-            make_limited=bool(np.isfinite(world.make_capacity).any()),
+            makes=world.make_capacity[world.source],
             receives_in_part=world.storage_limit.binds or closes,
             closes=closes,
             lossy=bool((path.good < 1).any()),
@@ -132,9 +138,9 @@ class Rules:
     def within_making(self, granted: Floats, t: int) -> Floats:
         """Scale down to what the factories that make to order can make."""
         world = self.world
-        made = granted.sum(axis=1)
+        made = np.add.reduce(granted, axis=1)
         made = made if self.independent else world.outbound.total(made)[world.source]
-        capacity = world.make_capacity[world.source]
+        capacity = self.makes
         if self.closes:
             works = self.path.node_open[t]
             capacity = capacity * np.where(works > 0, works, 1.0)[world.source]

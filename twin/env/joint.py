@@ -61,18 +61,21 @@ class JointOrders:
         counts = [len(codec.spec.lanes) for codec in chosen]
         self._agent = np.repeat(np.arange(len(chosen)), counts)
         specs = [codec.spec for codec in chosen]
-        self._on_hand = _places(specs, "inventory.read", "on_hand")[0]
-        self._owed = _places(specs, "inventory.read", "owed")[0]
-        self._waiting = _places(specs, "orders.read", "waiting")
-        self._in_transit = _places(specs, "orders.read", "in_transit")
+        own = [_places(specs, "inventory.read", field) for field in ("on_hand", "owed")]
+        coming = [_places(specs, "orders.read", field) for field in ("waiting", "in_transit")]
+        self._read = np.concatenate([*own, *coming])
+        # Agents with fewer lanes than another have places below zero.
+        self._real = (np.stack(coming) >= 0).astype(np.float64)
 
     def __call__(self, vector: Floats, actions: Mapping[str, Any]) -> Floats:
         """Orders on ``lanes``: (lane, product); every agent of ``names`` must have an action."""
         for row, name in enumerate(self.names):
             self._actions[row] = actions[name]
         action = np.minimum(np.maximum(self._actions, -BOUND), BOUND)
-        on_order = _total(vector, self._waiting) + _total(vector, self._in_transit)
-        position = vector[self._on_hand] - vector[self._owed] + on_order
+        read = vector[self._read]
+        on_hand, owed, lanes = read[0], read[1], read[2:].reshape(self._real.shape)
+        waiting, in_transit = np.add.reduce(lanes * self._real, axis=1)
+        position = on_hand - owed + (waiting + in_transit)
         wanted = np.maximum(self._level + self._reach * action - position, 0.0)
         orders: Floats = self._share * wanted[self._agent]
         return orders
@@ -139,12 +142,6 @@ _NONE: Ints = np.zeros(0, dtype=np.intp)
 
 def _corrects(codec: Codec) -> bool:
     return codec.spec.role == "replenish" and codec.form == CORRECTION
-
-
-def _total(vector: Floats, places: Ints) -> Floats:
-    """Sum over an agent's lanes; agents with fewer lanes than another have places below zero."""
-    total: Floats = np.add.reduce(vector[places] * (places >= 0), axis=0)
-    return total
 
 
 def _stacked(rows: list[Floats], products: int) -> Floats:

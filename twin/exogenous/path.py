@@ -80,6 +80,8 @@ def _draw_demand(world: World, seed: int) -> Floats:
 def _draw_lead_times(world: World, seed: int) -> Floats:
     """Days from a shipment's order to leave until it arrives, loading included."""
     lead_time = np.tile(world.fixed_lead_d, (world.periods, 1))
+    if not world.random_leads:
+        return lead_time
     streams = Streams(seed)
     for j in world.random_leads:
         lane = world.transport[j]
