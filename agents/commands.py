@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     "--policy",
     default="base_stock",
     show_default=True,
-    help="constant, base_stock, weekday_base_stock, s_s, r_q, or the folder of a trained fleet.",
+    help="constant, base_stock, weekday_base_stock, s_s, r_q, or the folder of a trained fleet "
+    "or of a third party's agent.",
 )
 @click.option("--tune", is_flag=True, help="Tune the static policy first.")
 @click.option(
@@ -85,7 +86,7 @@ def simulate(
 
 
 def choose_policy(world: World, policy: str, tune: bool, seed: int) -> OrderingRule | Policy:
-    """A static policy by name, or a trained fleet by folder; raises UsageError for neither."""
+    """A static policy by name, or a fleet or outside agent by folder; raises UsageError else."""
     from agents.baselines import default_rules, tune_baselines
 
     rules = default_rules(world)
@@ -97,11 +98,18 @@ def choose_policy(world: World, policy: str, tune: bool, seed: int) -> OrderingR
     folder = Path(policy)
     if folder.is_dir():
         from agents.checkpoint.bundle import load_policy
+        from agents.outside.manifest import is_agent
+        from agents.outside.policy import OutsidePolicy
 
+        if is_agent(folder):
+            return OutsidePolicy(folder, world)
         nested = folder / "bundle"
         return load_policy(nested if nested.is_dir() else folder, world)
     raise UsageError(
-        "unknown policy", "--policy", repr(policy), f"{', '.join(rules)}, or a bundle folder"
+        "unknown policy",
+        "--policy",
+        repr(policy),
+        f"{', '.join(rules)}, the folder of a bundle, or of an agent.py",
     )
 
 

@@ -7,6 +7,7 @@ metrics.jsonl   training, a line per update
 audits.jsonl    who contributes what while training, a line per audit
 checkpoints/    to resume from
 bundle/         the trained fleet
+agent/          or the agent of a third party
 audit.json      who contributes what, by ``twin audit`` or ``twin judge``
 attack.json, attack/, regressions/   what the adversary found, by ``twin attack``
 cases.*, verdict.json, manifest.json, playback.json, traces/, report.html   see stress.results
@@ -76,6 +77,11 @@ class RunFolder:
     def bundle(self) -> Path:
         """Folder of the trained fleet."""
         return self.path / "bundle"
+
+    @property
+    def agent(self) -> Path:
+        """Folder of a third party's agent, in place of a fleet."""
+        return self.path / "agent"
 
     @property
     def baselines(self) -> Path:

@@ -48,6 +48,7 @@ class PolicyRef:
     kind      source
     rule      JSON of an ordering rule
     bundle    folder of a checkpoint
+    outside   folder of a third party's agent
     """
 
     name: str
@@ -69,6 +70,13 @@ class PolicyRef:
         from agents.checkpoint.bundle import read_bundle_hash
 
         return cls(name, "bundle", str(folder), read_bundle_hash(folder), sabotage)
+
+    @classmethod
+    def of_outside(cls, name: str, folder: Path) -> PolicyRef:
+        """An agent of a third party."""
+        from agents.outside.policy import folder_digest
+
+        return cls(name, "outside", str(folder), folder_digest(folder))
 
 
 def rule_text(world: World, rule: OrderingRule) -> str:

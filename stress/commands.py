@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import click
 
 from agents.learn.algorithms import ALGORITHMS
-from twin.errors import NothingSelectedError
+from twin.errors import NothingSelectedError, UsageError
 from twin.options import (
     jobs_option,
     json_option,
@@ -196,8 +196,28 @@ def _tell_changes(folder: RunFolder) -> None:
 )
 @click.option("--address", default="", metavar="HOST:PORT", help="Ray cluster [default: here].")
 @click.option("--shard", "part", default="1/1", metavar="I/N", help="Run one part of N only.")
-def stress(as_json: bool, executor: str, address: str, part: str, **options: Any) -> int:
+@click.option(
+    "--policy",
+    "agent",
+    type=click.Path(path_type=Path),
+    default=None,
+    metavar="FOLDER",
+    help="A third party's agent instead of a fleet; RUN may then be a scenario file.",
+)
+@out_option("With --policy: folder for its run folder [default: runs].")
+def stress(
+    as_json: bool,
+    executor: str,
+    address: str,
+    part: str,
+    agent: Path | None,
+    out: Path | None,
+    **options: Any,
+) -> int:
     """Run the stress campaign of SUITE on the fleet of RUN; an interrupted one goes on.
+
+    With --policy an agent of a third party (a folder with agent.py, see agents/outside) is entered
+    in a run folder of its own and meets the same campaign; `twin judge` and `twin attack` take it.
 
     Shards write journals of their own into the run's folder; the command without --shard then joins
     them, runs what is missing, and writes the tables.
@@ -208,6 +228,8 @@ def stress(as_json: bool, executor: str, address: str, part: str, **options: Any
     from stress.steady import has_failed
     from stress.summary import told
 
+    if agent is not None:
+        options["run"] = _entered(agent, out, options)
     place = Executor(cast("Kind", executor), options["jobs"], address)
     shard = Shard.parse(part)
     with opened_trial("stress", quiet=as_json, **options) as (trial, display):
@@ -223,6 +245,19 @@ def stress(as_json: bool, executor: str, address: str, part: str, **options: Any
         again = f"twin stress {run}, once all shards are done" if not shard.whole else ""
         click.echo(f"next: {again or f'twin judge {run}'}")
     return 1 if report.stopped or failures else 0
+
+
+def _entered(agent: Path, out: Path | None, options: dict[str, Any]) -> Path:
+    """The run folder of a third party's agent."""
+    from stress.entry import Entry, entered
+
+    if options["sabotage"]:
+        raise UsageError(
+            "a third party's agent cannot be spoilt", "--sabotage", options["sabotage"]
+        )
+    judges = {"suite": options["suite"], "gate": options["gate"]}
+    runs, command = out or Path("runs"), shlex.join(["twin", *sys.argv[1:]])
+    return entered(Entry(agent, options["run"], **judges, runs=runs, command=command)).path
 
 
 @click.command()

@@ -16,6 +16,9 @@ from twin.network.world import World, compile_world
 from twin.scenario.findings import did_you_mean
 from twin.scenario.model import ScenarioModel
 
+EPISODES = 1_000_000
+"""More than any process plays: whoever died in one episode is there again in the next."""
+
 
 def world_of(scenario: ScenarioRef) -> World:
     """The compiled world of a scenario, compiled once per process."""
@@ -74,8 +77,25 @@ def _bundle_policy(document: str, ref: PolicyRef) -> Policy:
     return sabotaged(fleet, ref.sabotage, tuple(spec.name for spec in agent_specs(world)))
 
 
+def _outside_policy(document: str, ref: PolicyRef) -> Policy:
+    """An agent of a third party: a process for each episode, unless it is trusted to start anew."""
+    from agents.outside.limits import Limits
+    from agents.outside.manifest import read_manifest
+    from agents.outside.policy import OutsidePolicy
+
+    folder = Path(ref.source)
+    patient = Limits(restarts=EPISODES)
+    fresh = not read_manifest(folder).starts_anew
+    agent = OutsidePolicy(folder, _world(document), patient, fresh=fresh)
+    if agent.digest != ref.hash:
+        agent.close()
+        raise UsageError("the agent has changed", ref.source, agent.digest[:12], ref.hash[:12])
+    return agent
+
+
 POLICY_KINDS: dict[str, Callable[[str, PolicyRef], Policy]] = {
     "rule": _rule_policy,
     "bundle": _bundle_policy,
+    "outside": _outside_policy,
 }
 """How a policy is built, by the kind of its reference."""

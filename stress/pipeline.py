@@ -12,7 +12,7 @@ from typing import Any
 
 from rich.progress import Progress
 
-from agents.checkpoint.bundle import load_policy, read_bundle_hash
+from agents.checkpoint.bundle import load_policy
 from agents.credit.audit import LAZY_SHARE, audit
 from agents.credit.estimate import Estimate
 from agents.credit.record import Audit, write_audit
@@ -38,6 +38,7 @@ from stress.store import TABLE, read_table
 from stress.summary import figures
 from stress.trial import (
     Trial,
+    artifact_hash,
     sealed_artifact,
     suite_digest,
 )
@@ -191,7 +192,7 @@ def _judge(trial: Trial, cases: Sequence[CaseResult], credit: Audit) -> Verdict:
         "gate": gate_digest(trial.terms.gate),
         "suite": suite_digest(trial.terms.suite),
         "scenario": trial.scenario.digest,
-        "artifact": read_bundle_hash(trial.folder.bundle),
+        "artifact": artifact_hash(trial.folder),
     }
     expected = {name: recorded.get(name, "") for name in ("gate", "suite")}
     expected["scenario"] = trial.folder.record.scenario_digest
@@ -238,7 +239,7 @@ def write_manifest(
         periods=trial.world.periods,
         baseline=_levels(trial),
         contenders=tuple(contenders),
-        bundle=read_bundle_hash(folder.bundle),
+        bundle=artifact_hash(folder),
         promoted=promoted,
         steady_state=campaign["steady_state"],
     )

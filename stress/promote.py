@@ -25,6 +25,9 @@ def promote_run(folder: RunFolder, registry: Registry, reason: str = "") -> Cham
     """
     verdict, manifest = _judgement(folder.path)
     _refuse_unless_passed(verdict, folder)
+    if folder.agent.is_dir():
+        expected = "a trained fleet: the registry keeps checkpoints"
+        raise RegistryError("an agent of a third party", str(folder.path), "", expected)
     judged = _judged_hash(folder, verdict, manifest)
     record = registry.register(
         folder.record.scenario,

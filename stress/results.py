@@ -70,6 +70,8 @@ class CaseResult(Model):
     """Decisions taken by the static policy because the agent could not act."""
     labels: dict[str, int] = Field(default={})
     """Failed attempts by label."""
+    agent_failures: dict[str, int] = Field(default={})
+    """What a third party's agent did instead of deciding, by label: died, too slow, no request."""
     approvals: dict[str, int] = Field(default={})
     """Requests for a person's approval by answer: granted, denied, timeout."""
     clarifications: dict[str, int] = Field(default={})

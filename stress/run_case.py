@@ -8,7 +8,7 @@ with the undisturbed episode find it in a small cache, since all faults of a see
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -71,6 +71,8 @@ class _Played:
     witness: Witness
     course: Course
     weights: tuple[str, str]
+    failures: Counter[str]
+    """Of a third party's agent, by label."""
 
 
 def run_case(case: Case) -> CaseResult:
@@ -111,7 +113,8 @@ def _episode(case: Case) -> CaseResult:
         rule=rule_of(case.scenario, case.fallback),
     )
     broken = [*violations(observed), *_replayed(case, played, forecast)]
-    return _result(case, played.outcome, played.disturbed.counts(played.outcome), broken)
+    result = _result(case, played.outcome, played.disturbed.counts(played.outcome), broken)
+    return result.model_copy(update={"agent_failures": dict(sorted(played.failures.items()))})
 
 
 def _play(case: Case, strikes: Sequence[Strike], forecast: float | None) -> _Played:
@@ -122,7 +125,7 @@ def _play(case: Case, strikes: Sequence[Strike], forecast: float | None) -> _Pla
     policy = policy_of(case.scenario, case.policy)
     disturbed = Disturbed(world, policy, case.seed, strikes)
     witness = Witness(disturbed.policy, world)
-    before = _weights(policy, case.seed)
+    before, failures = _weights(policy, case.seed), _failures(policy)
     outcome = run_through_tools(
         world,
         disturbed.path,
@@ -135,7 +138,13 @@ def _play(case: Case, strikes: Sequence[Strike], forecast: float | None) -> _Pla
         forecast=forecast,
     )
     weights = (before, _weights(policy, case.seed))
-    return _Played(outcome, disturbed, witness, Course.of(outcome), weights)
+    failed = _failures(policy) - failures
+    return _Played(outcome, disturbed, witness, Course.of(outcome), weights, failed)
+
+
+def _failures(policy: Policy) -> Counter[str]:
+    """What an agent of a third party has failed with so far, in all episodes."""
+    return Counter(getattr(policy, "failures", {}))
 
 
 def _weights(policy: Policy, seed: int) -> str:

@@ -76,7 +76,9 @@ class Trial:
 
     @property
     def fleet(self) -> PolicyRef:
-        """The checkpoint on trial."""
+        """The checkpoint on trial, or a third party's agent."""
+        if self.folder.agent.is_dir():
+            return PolicyRef.of_outside(FLEET, self.folder.agent)
         return PolicyRef.of_bundle(FLEET, self.folder.bundle, self.sabotage)
 
     @property
@@ -95,7 +97,7 @@ class Trial:
 
 def open_trial(folder: RunFolder, terms: Terms, display: Progress, jobs: int = 1) -> Trial:
     """Open a trained run; raises UsageError when it has no fleet yet."""
-    if not folder.bundle.is_dir():
+    if not folder.bundle.is_dir() and not folder.agent.is_dir():
         raise UsageError(
             "the run has no trained fleet", str(folder.path), fix="Run `twin train` first."
         )
@@ -115,9 +117,17 @@ def reigning(registry: Path, model: str) -> ChampionRecord | None:
     return Registry(registry).champion(model) if registry.is_dir() else None
 
 
+def artifact_hash(folder: RunFolder) -> str:
+    """The hash of what is on trial: a checkpoint, or a third party's agent."""
+    from agents.outside.policy import folder_digest
+
+    outside = folder.agent.is_dir()
+    return folder_digest(folder.agent) if outside else read_bundle_hash(folder.bundle)
+
+
 def seal_artifact(folder: RunFolder) -> str:
     """Write down the hash of the checkpoint as soon as training has ended; returns it."""
-    digest = read_bundle_hash(folder.bundle)
+    digest = artifact_hash(folder)
     if folder.read_json("artifact.json") is None:
         folder.write_json("artifact.json", {"bundle": digest})
     return digest

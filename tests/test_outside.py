@@ -1,7 +1,6 @@
 """Laws of outside agents: confined, on time or dead, and never more than a wish."""
 
 import os
-import re
 import sys
 import textwrap
 from pathlib import Path
@@ -22,8 +21,7 @@ from twin.exogenous.path import draw_path
 from twin.network.world import compile_world
 from twin.scenario import load
 
-README = (Path(__file__).parent.parent / "agents/outside/README.md").read_text(encoding="utf-8")
-EXAMPLE = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)[0]
+EXAMPLE = (Path(__file__).parent.parent / "examples/days_of_stock/agent.py").read_text("utf-8")
 LINUX = sys.platform == "linux"
 BEGIN = """
 import json, sys
@@ -74,11 +72,11 @@ def static_digest(world):
     return engine.ledger.digest
 
 
-def test_the_agent_of_the_readme_runs_behind_the_tools_as_with_direct_access(outside, world):
+def test_the_example_runs_behind_the_tools_as_with_direct_access(outside, world):
     policy = outside(EXAMPLE, begin=None)
     outcome = through_tools(world, policy)
     direct = run_policy(world, draw_path(world, 0), policy, default_rule(world))
-    assert policy.name == "seven days"
+    assert policy.name == "days of stock"
     assert outcome.ledger.digest == direct.digest != static_digest(world)
     assert outcome.fallbacks == 8  # the dispatcher passes
     assert dict(policy.failures) == {}

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from twin.scenario.guide import Explanation
     from twin.scenario.loader import Scenario
 
-KINDS = ("scenario", "sweep", "stress", "gate", "training")
+KINDS = ("scenario", "sweep", "stress", "gate", "training", "agent")
 
 
 @click.command()

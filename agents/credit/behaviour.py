@@ -69,11 +69,10 @@ class _Watched:
         self._policy.reset(seed)
 
     def act(self, observations: Mapping[str, Floats]) -> dict[str, Floats]:
-        """The policy's decisions."""
+        """The policy's decisions; for whoever passes the static rule decides."""
         wishes = self._policy.act(observations)
-        default = self._static.act(observations)
-        for name, wish in wishes.items():
-            self._note(name, np.array(wish), default[name])
+        for name, default in self._static.act(observations).items():
+            self._note(name, np.array(wishes.get(name, default)), default)
         return wishes
 
     def _note(self, name: str, wish: Floats, default: Floats) -> None:

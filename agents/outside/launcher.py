@@ -10,12 +10,13 @@ from __future__ import annotations
 import json
 import os
 import runpy
+import signal
 import sys
 from pathlib import Path
 
 from agents.outside import landlock, seccomp
 
-_SET_NO_NEW_PRIVS = 38
+_SET_NO_NEW_PRIVS, _SET_PARENT_DEATH_SIGNAL = 38, 1
 _CAPABILITY_VERSION_3 = 0x20080522
 _CAPSET = {"x86_64": 126, "aarch64": 91}
 READABLE = ("/usr", "/lib", "/lib64", "/bin", "/etc/ld.so.cache", "/etc/localtime", "/dev/urandom")
@@ -63,11 +64,15 @@ def _linux(folder: Path) -> dict[str, bool]:
 
 
 def _give_up_privileges() -> None:
-    """No new ones, and no capabilities: not even root may raise a limit again."""
+    """No new ones, and no capabilities: not even root may raise a limit again.
+
+    It also dies with whoever started it, however that ends.
+    """
     import ctypes
 
     libc = ctypes.CDLL(None)
     libc.prctl(_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    libc.prctl(_SET_PARENT_DEATH_SIGNAL, int(signal.SIGKILL), 0, 0, 0)
     header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0)
     none = (ctypes.c_uint32 * 6)()
     libc.syscall(_CAPSET.get(os.uname().machine, -1), header, none)

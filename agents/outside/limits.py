@@ -27,5 +27,14 @@ class Limits(Model):
     open_files: Annotated[int, Field(ge=8, le=100_000)] = 64
     message_kb: Annotated[int, Field(ge=1, le=100_000)] = 256
     """Longest line it may send."""
-    restarts: Annotated[int, Field(ge=0, le=1_000)] = 3
+    restarts: Annotated[int, Field(ge=0, le=1_000_000)] = 3
     """How often it is started again, at the begin of an episode, after it was killed or died."""
+
+    def granting(self, wanted: Limits) -> Limits:
+        """What somebody who wants this much is granted: never more than this.
+
+        How often it is started again is not for the agent to say.
+        """
+        most = self.model_dump()
+        granted = {name: min(most[name], value) for name, value in wanted.model_dump().items()}
+        return Limits(**{**granted, "restarts": self.restarts})

@@ -7,6 +7,7 @@ import selectors
 import signal
 import subprocess
 import time
+import weakref
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -36,6 +37,8 @@ class LinePipe:
         self._in, self._out = self._process.stdin, self._process.stdout
         for stream in (self._in, self._out):
             os.set_blocking(stream.fileno(), False)
+        # Whoever forgets to end it, or is ended itself, leaves nothing behind.
+        weakref.finalize(self, _end, self._process)
 
     @property
     def pid(self) -> int:
@@ -69,9 +72,7 @@ class LinePipe:
 
     def end(self) -> None:
         """Kill the process and whatever it has started; wait until it is gone."""
-        if self._process.poll() is None:
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
+        _end(self._process)
         self._in.close()
         self._out.close()
 
@@ -80,3 +81,10 @@ class LinePipe:
             selector.register(file, event)
             if not selector.select(max(0.0, until - time.monotonic())):
                 raise ToolBoundaryError("deadline", "too slow")
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Kill a process with its group, if it still runs, and wait for it."""
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()

@@ -48,6 +48,7 @@ KINDS = {
     "stress": "stress.spec:StressSuite",
     "gate": "stress.gate_model:GateModel",
     "training": "agents.learn.config:TrainConfig",
+    "agent": "agents.outside.manifest:AgentManifest",
 }
 """Models by kind of file; named, not imported, because they live in rooms above this one."""
 KNOWN_NAMES = dict.fromkeys(("FaultPlan", "Member"), "stress.catalogue:FAMILIES")
