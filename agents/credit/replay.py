@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from agents.learn.rewards import home
 from twin.engine.batch import BatchEngine, BatchPath, stack_paths
 from twin.engine.ledger import PeriodLedger
 from twin.env.agents import AgentSpec, agent_specs
@@ -57,6 +58,8 @@ class Game:
     rule: OrderingRule
     away: frozenset[str] = frozenset()
     """Agents that take no part: they follow the rule whoever joins."""
+    down: bool = False
+    """Whether agents of nodes that are closed or down follow the rule; on the batch engine only."""
 
     @cached_property
     def players(self) -> tuple[AgentSpec, ...]:
@@ -214,6 +217,9 @@ def _decision(
         ages = np.zeros((len(spec.reads), len(chosen)))
         seen = np.concatenate([vector[np.ix_(spec.places, chosen)], ages])
         wish = _possible(spec.name, game.policy.act({spec.name: seen})[spec.name])
+        if game.down and engine.path.node_open is not None:
+            works = engine.path.node_open[t, home(world, spec), chosen] > 0
+            chosen, wish = chosen[works], wish[:, works]
         if spec.role == "replenish":
             shaped = wish.reshape(len(spec.lanes), len(world.products), -1)
             orders[np.ix_(spec.lanes, np.arange(len(world.products)), chosen)] = shaped

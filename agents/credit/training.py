@@ -46,6 +46,7 @@ def audit_during_training(
         setup.world,
         learnt_policy(setup, weights),
         OrderingRule("base_stock", setup.levels[None]),
+        down=setup.absence.down,
     )
     count = seeds_within(len(game.agents), affordable(game, episodes), MOST_SEEDS)
     found = shapley(game, range(FIRST_SEED, FIRST_SEED + count))

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from agents.checkpoint.groups import Layers
 
 Array = NDArray[np.float32]
+Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,8 @@ class Batch:
     cut: NDArray[np.bool_]  # (period,) the trajectory breaks off after this step
     cut_states: Array  # (cut, replication, state) true next states where it breaks off
     rewards: Array  # (period, replication, reward stream) money
+    alive: Flags | None = None  # (period, replication, agent) by groups; None: everybody, always
+    cut_alive: Flags | None = None  # (cut, replication, agent) after each cut
 
 
 @dataclass(frozen=True)

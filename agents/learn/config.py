@@ -12,6 +12,7 @@ from pydantic import Field, model_validator
 
 from agents.learn.algorithms import GAUSSIAN, Algorithm
 from agents.learn.config_parts import (
+    Absence,
     Count,
     Fraction,
     GuardLimits,
@@ -96,6 +97,8 @@ class TrainConfig(Model):
     """Budget of each audit."""
     reward: Reward = Reward()
     """What agents are rewarded for while they learn."""
+    absence: Absence = Absence()
+    """Who is out of control now and then while the fleet learns; not for pathwise."""
     guard: GuardLimits = GuardLimits()
     """When training is rolled back."""
     value_learning: ValueLearning = ValueLearning()
@@ -123,6 +126,12 @@ class TrainConfig(Model):
     def _only_actors_can_be_warmed(self) -> Self:
         if self.warm_start > 0 and self.algorithm not in GAUSSIAN:
             raise ValueError(f"warm_start needs one of {', '.join(GAUSSIAN)}")
+        return self
+
+    @model_validator(mode="after")
+    def _slopes_know_no_absence(self) -> Self:
+        if self.absence.possible and (self.algorithm == "pathwise" or self.warm_start > 0):
+            raise ValueError("absence needs an algorithm other than pathwise, without warm_start")
         return self
 
     def planned_updates(self, agents: int) -> int:

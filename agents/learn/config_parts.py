@@ -94,6 +94,26 @@ class GuardLimits(Model):
     """Rollbacks after which training ends with the best actors so far."""
 
 
+class Absence(Model):
+    """Agents out of control while a fleet learns: they decide nothing, and nothing is learnt from
+    what they would have done."""
+
+    down: bool = False
+    """Whether an agent whose node, or whose fleet's depot, is closed or down is out of control; it
+    is in evaluations and audits too, and back when the node is."""
+    kill: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Share of its time in which each agent is killed, independently of the others."""
+    spell: Annotated[float, Field(ge=1)] = 10.0
+    """Mean periods from a kill to the return of control."""
+    standby: Literal["static", "stop"] = "static"
+    """What runs the lanes meanwhile: the static policy, or nothing."""
+
+    @property
+    def possible(self) -> bool:
+        """Whether any agent can be out of control."""
+        return self.down or self.kill > 0
+
+
 class Pathwise(Model):
     """What the gradient through the twin needs."""
 

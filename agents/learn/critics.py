@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from agents.learn.batch import Array, Batch
+from agents.learn.batch import Array, Batch, Flags
 from agents.learn.config import TrainConfig
 from agents.learn.networks import Mlp, make_critic, make_own_critic
 from agents.learn.normaliser import ValueNormaliser
@@ -46,8 +46,8 @@ class Critic(Protocol):
     def values(self, inputs: Sequence[Array]) -> Array:
         """(..., column) money."""
 
-    def renormalise(self, returns: Array) -> None:
-        """Take in the returns (..., column) and keep every value what it was."""
+    def renormalise(self, returns: Array, counted: Flags | None = None) -> None:
+        """Take in the returns (..., column) that are counted; every value stays what it was."""
 
 
 class CentralCritic:
@@ -88,9 +88,9 @@ class CentralCritic:
         found = self.network(torch.from_numpy(inputs[0]).to(self.device))
         return self.normaliser.restored(found.cpu().numpy())
 
-    def renormalise(self, returns: Array) -> None:
-        """Take in the returns (..., stream) and keep every value what it was."""
-        move_head(self.network, self.normaliser, returns, self.device)
+    def renormalise(self, returns: Array, counted: Flags | None = None) -> None:
+        """Take in the returns (..., stream) that are counted; every value stays what it was."""
+        move_head(self.network, self.normaliser, returns, self.device, counted)
 
 
 class OwnCritic:
@@ -142,20 +142,25 @@ class OwnCritic:
         pairs = zip(self.normalisers.values(), self.slices, strict=True)
         return np.concatenate([n.restored(found[..., at]) for n, at in pairs], -1)
 
-    def renormalise(self, returns: Array) -> None:
-        """Take in the returns (..., agent) and keep every value what it was."""
+    def renormalise(self, returns: Array, counted: Flags | None = None) -> None:
+        """Take in the returns (..., agent) that are counted; every value stays what it was."""
         for (name, network), at in zip(self.networks.items(), self.slices, strict=True):
             pooled = returns[..., at].reshape(-1, 1)
-            move_head(network, self.normalisers[name], pooled, self.device)
+            some = None if counted is None else counted[..., at].reshape(-1, 1)
+            move_head(network, self.normalisers[name], pooled, self.device, some)
 
 
 @torch.no_grad()
 def move_head(
-    network: Mlp, normaliser: ValueNormaliser, returns: Array, device: torch.device
+    network: Mlp,
+    normaliser: ValueNormaliser,
+    returns: Array,
+    device: torch.device,
+    counted: Flags | None = None,
 ) -> None:
     """Update the statistics with returns (..., stream); no value of the network changes."""
     mean, sd = normaliser.mean, normaliser.sd
-    normaliser.update(returns)
+    normaliser.update(returns, counted)
     head: nn.Linear = network.linear[-1]
     scale = torch.from_numpy(sd / normaliser.sd).float().to(device)
     shift = (mean - normaliser.mean) / normaliser.sd

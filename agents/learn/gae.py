@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,6 +17,7 @@ def advantages(
     cut: NDArray[np.bool_],
     gamma: float,
     lam: float,
+    alive: NDArray[np.bool_] | None = None,
 ) -> tuple[Array, Array]:
     """Advantages and value targets, each of the shape of ``rewards`` (period, ...).
 
@@ -23,11 +26,17 @@ def advantages(
     ``next_values`` holds the value of the true next state of every step, also of the last one
     before a time limit; ``cut`` (period,) says after which steps the trajectory breaks off, so that
     no advantage flows back over the break. A time limit is a break, never an end.
+
+    ``alive`` has the shape of ``rewards``: where nobody decides, no value was learnt, so returns
+    pass through such steps as they are (lam is one there) instead of asking for it.
     """
     delta = rewards + gamma * next_values - values
     found = np.zeros_like(delta)
     running = np.zeros_like(delta[0])
     for t in range(len(delta) - 1, -1, -1):
-        running = delta[t] + (0.0 if cut[t] else gamma * lam) * running
+        kept: Any = 0.0 if cut[t] else gamma * lam
+        if alive is not None and not cut[t]:
+            kept = np.where(alive[t + 1], np.float32(kept), np.float32(gamma))
+        running = delta[t] + kept * running
         found[t] = running
     return found, found + values

@@ -18,7 +18,8 @@ import torch
 
 from agents.learn.config import TrainConfig
 from agents.learn.critics import CentralCritic
-from agents.learn.policy_gradient import Data, PolicyGradient, Step, mean_step
+from agents.learn.data import Data
+from agents.learn.policy_gradient import PolicyGradient, Step, mean_step
 from agents.learn.setup import Setup
 from twin.exogenous.streams import stream
 

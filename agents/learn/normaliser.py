@@ -30,13 +30,29 @@ class ValueNormaliser:
         variance = self.second / self.weight - self.mean**2
         return np.sqrt(np.maximum(variance, 1e-8 * (1.0 + self.mean**2)))
 
-    def update(self, returns: Array) -> None:
-        """Take in the returns of one segment: (..., stream)."""
+    def update(self, returns: Array, counted: NDArray[np.bool_] | None = None) -> None:
+        """Take in the returns of one segment: (..., stream); of some only those ``counted``.
+
+        A stream of which none counts keeps its statistics.
+        """
         flat = returns.reshape(-1, returns.shape[-1]).astype(np.float64)
+        if counted is not None:
+            flat = self._standing_in(flat, counted.reshape(flat.shape))
         fresh = 1.0 - self.memory
         self.weight = self.memory * self.weight + fresh
         self.first = self.memory * self.first + fresh * flat.mean(axis=0)
         self.second = self.memory * self.second + fresh * (flat**2).mean(axis=0)
+
+    def _standing_in(
+        self, flat: NDArray[np.float64], counted: NDArray[np.bool_]
+    ) -> NDArray[np.float64]:
+        """Two rows with the mean and the standard deviation of what counts: (2, stream)."""
+        count = counted.sum(axis=0)
+        some = np.maximum(count, 1)
+        mean = np.where(counted, flat, 0.0).sum(axis=0) / some
+        spread = np.sqrt(np.where(counted, (flat - mean) ** 2, 0.0).sum(axis=0) / some)
+        mean, spread = np.where(count, mean, self.mean), np.where(count, spread, self.sd)
+        return np.stack([mean - spread, mean + spread])
 
     def normalised(self, values: Array) -> Array:
         """Values in standard deviations from the mean."""

@@ -7,7 +7,7 @@ Clipped surrogate objective per agent, normalised values with a Huber loss, sepa
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,10 +18,11 @@ from torch import Tensor, nn
 from agents.learn.batch import Array, Batch, Weights
 from agents.learn.config import TrainConfig
 from agents.learn.critics import Critic
+from agents.learn.data import Data
 from agents.learn.gae import advantages
 from agents.learn.learner import UpdateStats
+from agents.learn.masked import Counts, explained, huber, in_control, mean_over, moments
 from agents.learn.networks import make_actors, weights_of
-from agents.learn.normaliser import explained_variance
 from agents.learn.parent import Parent, copy_layers, copy_spread
 from agents.learn.rollout import Sampler, Segment
 from agents.learn.setup import Setup
@@ -78,11 +79,12 @@ class PolicyGradient:
     ) -> tuple[Data, float, float]:
         """Let the critic learn from one segment; the data, its loss, the variance it explained."""
         self._set_rates(1.0 - progress * (1.0 - self.config.final_rate_share))
-        values, advantage, returns = self._targets(batch)
-        self.critic.renormalise(returns)
-        explained = explained_variance(values, returns)
-        data = self._data(batch, advantage, self.critic.normalised(returns))
-        return data, self._learn_values(data, order, number), explained
+        counts = self._in_control(batch)
+        values, advantage, returns = self._targets(batch, counts)
+        self.critic.renormalise(returns, None if counts is None else counts > 0)
+        share = explained(values, returns, counts)
+        data = self._data(batch, advantage, self.critic.normalised(returns), counts)
+        return data, self._learn_values(data, order, number), share
 
     def values(self, batch: Batch) -> Array:
         """What the critic thinks of a segment: (period, replication, column) money."""
@@ -163,29 +165,48 @@ class PolicyGradient:
         rows = torch.from_numpy(order.permutation(len(data.advantage))).to(self.device)
         return rows.tensor_split(self.config.minibatches)
 
-    def _targets(self, batch: Batch) -> tuple[Array, Array, Array]:
+    def _in_control(self, batch: Batch) -> Counts | None:
+        """Agents in control per column: (period, replication, column); None for all, always."""
+        if batch.alive is None:
+            return None
+        return in_control(batch.alive, self.critic.columns, self.critic.rewards(batch).shape[-1])
+
+    def _targets(self, batch: Batch, counts: Counts | None) -> tuple[Array, Array, Array]:
         """Values, advantages and returns in money: each (period, replication, column)."""
         critic, config = self.critic, self.config
         values = critic.values(critic.inputs(batch))
+        if counts is not None:
+            values = np.where(counts > 0, values, np.float32(0))  # nobody learnt these
         next_values = np.concatenate([values[1:], values[-1:]])
         next_values[batch.cut] = critic.values(critic.cut_inputs(batch))
         rewards = critic.rewards(batch)
         advantage, returns = advantages(
-            rewards, values, next_values, batch.cut, config.gamma, config.lam
+            rewards,
+            values,
+            next_values,
+            batch.cut,
+            config.gamma,
+            config.lam,
+            None if counts is None else counts > 0,
         )
         return values, advantage, returns
 
-    def _data(self, batch: Batch, advantage: Array, targets: Array) -> Data:
-        mean, sd = advantage.mean(axis=(0, 1)), advantage.std(axis=(0, 1))
+    def _data(self, batch: Batch, advantage: Array, targets: Array, counts: Counts | None) -> Data:
+        mean, sd = moments(advantage, counts)
         scaled = (advantage - mean) / (sd + 1e-8)
         groups = [
             (self._rows(g.inputs), self._rows(g.actions), self._rows(g.log_probability))
             for g in batch.groups
         ]
         seen = [self._rows(inputs) for inputs in self.critic.inputs(batch)]
-        return Data(groups, seen, self._rows(scaled), self._rows(targets))
+        data = Data(groups, seen, self._rows(scaled), self._rows(targets))
+        if batch.alive is None or counts is None:
+            return data
+        sizes = [len(own) for own in self.critic.columns]
+        alive = torch.split(self._rows(batch.alive), sizes, dim=1)
+        return replace(data, alive=list(alive), judged=self._rows(counts > 0))
 
-    def _rows(self, array: Array) -> Tensor:
+    def _rows(self, array: NDArray[Any]) -> Tensor:
         """(period, replication, ...) to (period x replication, ...) on the device."""
         return torch.from_numpy(array).flatten(0, 1).to(self.device)
 
@@ -199,6 +220,9 @@ class PolicyGradient:
     ) -> Step:
         """One gradient step of the actors of some groups; ``factor`` (row,) weighs advantages."""
         clip = self.config.clip_range
+        groups = [g for g in groups if data.anybody(g, rows)]
+        if not groups:
+            return 0.0, 0.0, 0.0
         advantage = data.advantage[rows]
         if factor is not None:
             advantage = advantage * factor[rows, None]
@@ -209,24 +233,32 @@ class PolicyGradient:
             own = advantage[:, self.critic.columns[g]]
             log_ratios.append(log_ratio.detach())
             gains.append(torch.minimum(ratio * own, ratio.clamp(1 - clip, 1 + clip) * own))
-        loss = -torch.cat(gains, 1).mean()
+        alive = data.in_control(groups, rows)
+        loss = -mean_over(torch.cat(gains, 1), alive)
         descend(loss, self.actor_adam, self.config.gradient_norm, "policy loss", number)
         log_ratio = torch.cat(log_ratios, 1)
         ratio = torch.exp(log_ratio)
-        kl = (ratio - 1 - log_ratio).mean()
-        clipped = ((ratio - 1).abs() > clip).float().mean()
+        kl = mean_over(ratio - 1 - log_ratio, alive)
+        clipped = mean_over(((ratio - 1).abs() > clip).float(), alive)
         return loss.item(), kl.item(), clipped.item()
 
     def _log_ratio(self, data: Data, g: int, rows: Tensor | slice) -> Tensor:
-        """How much likelier each agent's action has become, in logs: (row, agent)."""
+        """How much likelier each agent's action has become, in logs: (row, agent).
+
+        Zero, with zero gradients, where an agent was not in control: it did something else.
+        """
         inputs, actions, old = data.groups[g]
         new = self.actors[g].log_probability(inputs[rows], actions[rows], self.used[g])
-        return new - old[rows]
+        moved = new - old[rows]
+        return moved if data.alive is None else torch.where(data.alive[g][rows], moved, 0.0)
 
     def _critic_step(self, data: Data, rows: Tensor, number: int) -> float:
         """One gradient step of the critic."""
         values = self.critic.normalised_values([seen[rows] for seen in data.seen])
-        loss = nn.functional.huber_loss(values, data.targets[rows], delta=self.config.huber)
+        judged = None if data.judged is None else data.judged[rows]
+        if judged is not None and not judged.any():
+            return 0.0
+        loss = huber(values, data.targets[rows], self.config.huber, judged)
         descend(loss, self.critic_adam, self.config.gradient_norm, "value loss", number)
         return loss.item()
 
@@ -238,16 +270,6 @@ class PolicyGradient:
         pairs = zip(self.actors, self.used, strict=True)
         with torch.no_grad():
             return float(np.mean([a.entropy(used).item() for a, used in pairs]))
-
-
-@dataclass(frozen=True)
-class Data:
-    """A batch as rows of tensors: row = one period of one replication."""
-
-    groups: list[tuple[Tensor, Tensor, Tensor]]  # inputs, actions, log probability
-    seen: list[Tensor]  # what the critic's networks see
-    advantage: Tensor  # (row, column) normalised
-    targets: Tensor  # (row, column) normalised returns
 
 
 def mean_step(steps: Sequence[Step]) -> Step:

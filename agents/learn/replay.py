@@ -8,6 +8,7 @@ finds what the checkpoint's run saw, not what was written over it later.
     choices_<g>    (slot, replication, step, agent, action)     index of the choice
     rewards        (slot, replication, step, stream)            money
     following      (slot, step)                                 place of the next state's inputs
+    alive          (slot, replication, step + cut, agent)       who is in control, if that changes
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.learn.batch import Array, Batch
+from agents.learn.batch import Array, Batch, Flags
 from agents.learn.config import TrainConfig
 from agents.learn.setup import Setup
 from agents.learn.storage import Disk, Storage, mapped, wait_for
@@ -39,6 +40,7 @@ class Sequences:
     choices: list[NDArray[np.int64]]  # per group: (sequence, step, agent, action)
     rewards: Array  # (sequence, step, stream)
     following: NDArray[np.int64]  # (sequence, step) place of the next state among the inputs
+    alive: Flags | None = None  # (sequence, step + cut, agent) in control; None: everybody
 
 
 class Replay:
@@ -92,6 +94,7 @@ class Replay:
             [fields[f"choices_{g}"][chosen].astype(np.int64) for g in range(self.groups)],
             np.array(fields["rewards"][chosen]),
             fields["following"][slots].astype(np.int64),
+            fields["alive"][chosen].astype(np.bool_) if "alive" in fields else None,
         )
 
     def state(self) -> dict[str, NDArray[Any]]:
@@ -145,7 +148,17 @@ class Replay:
         following = np.arange(1, steps + 1, dtype=np.int32)
         following[batch.cut] = steps + np.arange(batch.cut.sum())
         record["following"] = following
+        if "alive" in self.fields:
+            record["alive"] = self._alive(batch)
         return record
+
+    def _alive(self, batch: Batch) -> NDArray[np.int8]:
+        """Who was in control in each step and after each cut: (replication, place, agent)."""
+        everybody = np.ones(self.fields["alive"].shape[1:], dtype=np.int8)
+        if batch.alive is not None and batch.cut_alive is not None:
+            known = np.concatenate([batch.alive, batch.cut_alive])
+            everybody[:, : len(known)] = known.swapaxes(0, 1)
+        return everybody
 
 
 def _record(setup: Setup, config: TrainConfig, cuts: int) -> Shapes:
@@ -155,6 +168,8 @@ def _record(setup: Setup, config: TrainConfig, cuts: int) -> Shapes:
         "rewards": ((b, t, setup.streams), np.float32),
         "following": ((t,), np.int32),
     }
+    if setup.some_absent:
+        shapes["alive"] = ((b, t + cuts, setup.agents), np.int8)
     for g, group in enumerate(setup.groups):
         agents, actions = group.used.shape
         shapes[f"inputs_{g}"] = ((b, t + cuts, agents, group.group.input_size), np.float32)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.checkpoint.groups import Layers, greedy
+from agents.learn.absence import Flags, absent_of, batch_flags, draw_kills
 from agents.learn.batch import Array, Batch, Weights
 from agents.learn.config import TrainConfig
 from agents.learn.counterfactual import Counterfactual, widened
@@ -47,8 +48,12 @@ class Horizon:
     the last decision it is the true final one.
     """
 
-    def __init__(self, setup: Setup, world: World, path: BatchPath) -> None:
+    def __init__(
+        self, setup: Setup, world: World, path: BatchPath, killed: Flags | None = None
+    ) -> None:
+        """``killed`` (period, agent, B) says which agents are out of control when, besides down."""
         self.setup = setup
+        self.absent = absent_of(setup, path, killed)
         self.world = world
         self.rule = OrderingRule("base_stock", setup.levels[None, :, :, None])
         self.engine = BatchEngine(world, path, keep_rows=False)
@@ -60,6 +65,14 @@ class Horizon:
     def t(self) -> int:
         """The current epoch."""
         return self.engine.t
+
+    @property
+    def alive(self) -> Flags:
+        """Who is in control at the current epoch, in the order of the groups: (agent, B)."""
+        if self.absent is None:
+            return np.ones((self.setup.agents, self.vector.shape[-1]), dtype=np.bool_)
+        alive: Flags = self.absent.alive[self.t]
+        return alive
 
     def static_decision(self) -> Decision:
         """What the network does where no agent decides: order up to the levels, no truck waits."""
@@ -82,6 +95,8 @@ class Horizon:
                     orders[spec.lanes] = wish.reshape(len(spec.lanes), -1, wish.shape[-1])
                 else:
                     vehicles[spec.lanes], min_load[spec.lanes] = np.split(wish, 2)
+        if self.absent is not None:
+            self.absent.stand_by((orders, vehicles, min_load), self.static_decision(), self.t)
         return orders, vehicles, min_load
 
     def step(self, decision: Decision) -> Floats:
@@ -122,20 +137,22 @@ class Sampler:
         world = self.setup.longer
         path = paths(world, range(first, first + count), np.float32)
         self.baseline = static_profit(self.setup, world, path)  # (period, B, node)
-        self.horizon = Horizon(self.setup, world, path)
-        self.twins = self._twins(world, path)
+        killed = draw_kills(self.setup, self.config, number)
+        self.horizon = Horizon(self.setup, world, path, killed)
+        self.twins = self._twins(world, path, killed)
         for decision in decisions:
             self.horizon.step(decision)
         if self.twins:
             for decision in counterfactual:
                 self.twins.horizon.step(decision)
 
-    def _twins(self, world: World, path: BatchPath) -> Counterfactual | None:
+    def _twins(self, world: World, path: BatchPath, killed: Flags | None) -> Counterfactual | None:
         """Beside the networks, those without one agent each, where rewards ask for them."""
         if meant_mode(world, self.setup.reward) != "difference":
             return None
         specs = agent_specs(self.setup.world)
-        return Counterfactual(Horizon(self.setup, world, widened(path, len(specs))), specs)
+        wide = widened(path, len(specs))
+        return Counterfactual(Horizon(self.setup, world, wide, killed), specs)
 
     def collect(
         self, weights: Weights, update: int, watch: Callable[[Horizon], None] | None = None
@@ -149,11 +166,13 @@ class Sampler:
         steps, states, profits, static, extra = [], [], [], [], []
         cut = np.zeros(periods, dtype=np.bool_)
         cut_states, cut_inputs = [], []
+        alive, cut_alive = [], []
         for k in range(periods):
             horizon = self.horizon
             if watch is not None and (k == 0 or cut[k - 1]):
                 watch(horizon)
             states.append(self._state())
+            alive.append(horizon.alive)
             acted = [explorer.act(g, horizon.vector, k) for g in range(len(weights.layers))]
             static.append(self.baseline[horizon.t])
             phi = self._potential()
@@ -164,13 +183,15 @@ class Sampler:
             if horizon.over or k == periods - 1:
                 cut[k] = True
                 cut_states.append(self._state())
+                cut_alive.append(self.horizon.alive)
                 cut_inputs.append([g.inputs(self.horizon.vector) for g in self.setup.groups])
             if horizon.over:
                 self.start_horizon(self.number + 1)
         groups = group_batches(steps, cut_inputs)
         gained, static_profit = np.array(profits), np.array(static)
         rewards = self._rewards(gained, static_profit, extra)
-        batch = Batch(groups, _columns_last(states), cut, _columns_last(cut_states), rewards)
+        seen = _columns_last(states), cut, _columns_last(cut_states)
+        batch = Batch(groups, *seen, rewards, *batch_flags(alive, cut_alive))
         return Segment(batch, _cost(gained), _cost(static_profit))
 
     def _rewards(self, profits: Floats, static: Floats, extra: list[tuple[Any, Any]]) -> Array:
@@ -197,7 +218,8 @@ class Sampler:
     def _state(self) -> Array:
         """The critic's input at the current epoch: (state, B)."""
         horizon = self.horizon
-        return self.setup.state(horizon.vector, horizon.engine.path.demand, horizon.t)
+        alive = horizon.alive if self.setup.some_absent else None
+        return self.setup.state(horizon.vector, horizon.engine.path.demand, horizon.t, alive)
 
 
 def _columns_last(states: list[Array]) -> Array:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from agents.checkpoint.groups import Group, group_agents
 from agents.learn.batch import Array
 from agents.learn.config import TrainConfig
-from agents.learn.config_parts import Reward
+from agents.learn.config_parts import Absence, Reward
 from agents.learn.rewards import reward_streams
 from twin.env.act import Codec, codecs
 from twin.env.observe import observation_scale
@@ -55,6 +55,7 @@ class Setup:
     streams: int  # reward streams: one for the team, or one per agent
     foresight: int  # periods of coming demand that the critic sees
     reward: Reward  # what the streams hold
+    absence: Absence  # who is out of control now and then
 
     @classmethod
     def of(
@@ -71,7 +72,17 @@ class Setup:
             _group(world, group, coded, agent_stream, len(scale))
             for group in group_agents(tuple(coded.values()), config.shared)
         )
-        return cls(world, levels, start, groups, scale, streams, config.foresight, config.reward)
+        return cls(
+            world,
+            levels,
+            start,
+            groups,
+            scale,
+            streams,
+            config.foresight,
+            config.reward,
+            config.absence,
+        )
 
     @cached_property
     def longer(self) -> World:
@@ -94,13 +105,17 @@ class Setup:
 
     @property
     def state_size(self) -> int:
-        """Length of the critic's input: scaled global vector, then the demand ahead."""
-        return len(self.state_scale) + self.foresight * len(self.customers[0])
+        """Length of the critic's input: scaled global vector, demand ahead, who is in control."""
+        controlled = self.agents if self.some_absent else 0
+        return len(self.state_scale) + self.foresight * len(self.customers[0]) + controlled
 
-    def state(self, vector: Floats, demand: Floats, t: int) -> Array:
+    def state(
+        self, vector: Floats, demand: Floats, t: int, alive: NDArray[np.bool_] | None = None
+    ) -> Array:
         """The critic's input at epoch ``t``, from the padded global vector: (state, B).
 
-        ``demand`` (period, node, product, B) is the sample path's. A baseline may know what no
+        ``demand`` (period, node, product, B) is the sample path's, ``alive`` (agent, B) says who is
+        in control where that can change. A baseline may know what no
         action changes (Mao et al. 2019, "Variance Reduction for Reinforcement Learning in
         Input-Driven Environments"): luck with demand then stays out of the advantages.
         """
@@ -108,7 +123,16 @@ class Setup:
             demand[t + 1 + j][self.customers] * self.demand_scale for j in range(self.foresight)
         ]
         parts = [vector[:-1] * self.state_scale[:, None], *ahead]
+        if alive is not None:
+            parts.append(alive.astype(np.float64))
         return np.concatenate(parts).astype(np.float32)
+
+    @property
+    def some_absent(self) -> bool:
+        """Whether agents can be out of control in this world."""
+        model = self.world.model
+        closes = bool(model.disruptions) or any(n.open is not None for n in model.nodes.values())
+        return self.absence.kill > 0 or (self.absence.down and closes)
 
     @property
     def agents(self) -> int:

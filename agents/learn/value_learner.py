@@ -27,8 +27,8 @@ from agents.learn.batch import Array, Batch, Weights
 from agents.learn.config import TrainConfig
 from agents.learn.grid import action_grid, prior_values
 from agents.learn.learner import UpdateStats
+from agents.learn.masked import Counts, explained, huber
 from agents.learn.networks import Mlp, make_chooser
-from agents.learn.normaliser import explained_variance
 from agents.learn.parent import Parent, copy_layers
 from agents.learn.replay import Replay, Sequences
 from agents.learn.rollout import Sampler, Segment
@@ -172,35 +172,48 @@ class ValueLearner(ABC):
         """One gradient step: loss, explained variance."""
         seen = [torch.from_numpy(inputs).to(self.device) for inputs in data.inputs]
         steps = data.rewards.shape[1]
+        alive = None if data.alive is None else torch.from_numpy(data.alive).to(self.device)
+        now = None if alive is None else alive[:, :steps]
+        counts = None if data.alive is None else self.columns(data.alive.astype(np.float32))
         values = [self._values(self.networks[g], g, x) for g, x in enumerate(seen)]
         with torch.no_grad():
             best = [v.argmax(-1, keepdim=True) for v in values]
-            judged = [self._values(self.targets[g], g, x) for g, x in enumerate(seen)]
-            ahead = self._total(judged, best)
+            aside = [self._values(self.targets[g], g, x) for g, x in enumerate(seen)]
+            ahead = self._total(aside, best, alive)
         taken = [torch.from_numpy(c).to(self.device)[..., None] for c in data.choices]
-        found = self._total([v[:, :steps] for v in values], taken)
-        targets = torch.from_numpy(self._returns(data, ahead.cpu().numpy())).to(self.device)
-        loss = nn.functional.huber_loss(found, targets, delta=self.config.huber)
-        descend(loss, self.adam, self.config.gradient_norm, "value loss", number)
-        self._pull_targets()
-        return loss.item(), explained_variance(found.detach().cpu().numpy(), targets.cpu().numpy())
+        found = self._total([v[:, :steps] for v in values], taken, now)
+        returns = self._returns(data, ahead.cpu().numpy(), counts)
+        targets = torch.from_numpy(returns).to(self.device)
+        judged = None if counts is None else counts[:, :steps]
+        some = None if judged is None else torch.from_numpy(judged > 0).to(self.device)
+        loss = huber(found, targets, self.config.huber, some)
+        if some is None or some.any():
+            descend(loss, self.adam, self.config.gradient_norm, "value loss", number)
+            self._pull_targets()
+        return loss.item(), explained(found.detach().cpu().numpy(), returns, judged)
 
     def _values(self, network: Mlp, g: int, inputs: Tensor) -> Tensor:
         """Value of each choice: (sequence, step, agent, action, choice)."""
         found: Tensor = network(inputs).unflatten(-1, self.grids[g].shape[1:])
         return found.masked_fill(~self.allowed[g], -torch.inf)
 
-    def _total(self, values: list[Tensor], index: list[Tensor]) -> Tensor:
-        """Values of the chosen, summed over each agent's actions and into columns."""
+    def _total(
+        self, values: list[Tensor], index: list[Tensor], alive: Tensor | None = None
+    ) -> Tensor:
+        """Values of the chosen, summed over each agent's actions and into columns.
+
+        Agents that are not ``alive`` (..., agent) choose nothing, which is worth nothing.
+        """
         per_agent = []
         for g, (of_group, chosen) in enumerate(zip(values, index, strict=True)):
             picked = of_group.gather(-1, chosen)[..., 0]
             real = self.allowed[g].any(-1)  # (agent, action), false for padding
             per_agent.append(torch.where(real, picked, 0.0).sum(-1))
-        total: Tensor = self.columns(torch.cat(per_agent, -1))
+        worth = torch.cat(per_agent, -1)
+        total: Tensor = self.columns(worth if alive is None else torch.where(alive, worth, 0.0))
         return total
 
-    def _returns(self, data: Sequences, ahead: Array) -> Array:
+    def _returns(self, data: Sequences, ahead: Array, counts: Counts | None) -> Array:
         """Returns (sequence, step, column) from the values of all places, cuts included."""
         assert self.scale is not None
         rewards = (self.column_rewards(data.rewards) - self.mean) / self.scale
@@ -211,6 +224,7 @@ class ValueLearner(ABC):
             data.following >= rewards.shape[1],
             self.config.gamma,
             self.options.lam,
+            None if counts is None else counts > 0,
         )
 
     @torch.no_grad()
@@ -235,17 +249,25 @@ class ValueLearner(ABC):
 
 
 def lambda_returns(
-    rewards: Array, following: Array, cut: NDArray[np.bool_], gamma: float, lam: float
+    rewards: Array,
+    following: Array,
+    cut: NDArray[np.bool_],
+    gamma: float,
+    lam: float,
+    alive: NDArray[np.bool_] | None = None,
 ) -> Array:
     """Returns of the shape of ``rewards`` (sequence, step, column).
 
     ``following`` is the value of the true next state of every step; ``cut`` (sequence, step) says
-    after which steps the trajectory breaks off.
+    after which steps the trajectory breaks off. Where nobody is ``alive`` (sequence, place, column)
+    no value was learnt, so returns pass through such steps as they are.
     """
     found = np.zeros_like(rewards)
     running = following[:, -1]
     for t in range(rewards.shape[1] - 1, -1, -1):
         share = np.where(cut[:, t], 0.0, lam)[:, None].astype(np.float32)
+        if alive is not None and t + 1 < rewards.shape[1]:
+            share = np.where(alive[:, t + 1] | cut[:, t, None], share, np.float32(1))
         found[:, t] = rewards[:, t] + gamma * ((1 - share) * following[:, t] + share * running)
         running = found[:, t]
     return found

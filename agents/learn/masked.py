@@ -1,0 +1,58 @@
+"""Means over those in control; over everybody, by the plain formula, where nobody was absent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from agents.learn.batch import Array, Flags
+from agents.learn.normaliser import explained_variance
+
+Counts = NDArray[np.float32]
+
+
+def in_control(alive: Flags, columns: Sequence[Tensor], count: int) -> Counts:
+    """How many agents in control each of ``count`` columns answers for: (..., column).
+
+    ``alive`` (..., agent) and ``columns``, one (agent,) per group, are in the order of the groups.
+    """
+    column = torch.cat(list(columns)).cpu().numpy()
+    member = np.zeros((len(column), count), dtype=np.float32)
+    member[np.arange(len(column)), column] = 1.0
+    return alive.astype(np.float32) @ member
+
+
+def moments(values: Array, counts: Counts | None) -> tuple[Array, Array]:
+    """Mean and standard deviation of each column of values (period, replication, column)."""
+    if counts is None:
+        return values.mean(axis=(0, 1)), values.std(axis=(0, 1))
+    total = np.maximum(counts.sum(axis=(0, 1)), 1.0)
+    mean = (values * counts).sum(axis=(0, 1)) / total
+    return mean, np.sqrt(((values - mean) ** 2 * counts).sum(axis=(0, 1)) / total)
+
+
+def explained(values: Array, returns: Array, counts: Counts | None) -> float:
+    """Share of the returns' variance that the values explain, where somebody is in control."""
+    if counts is None:
+        return explained_variance(values, returns)
+    judged = counts > 0
+    return explained_variance(values[judged], returns[judged]) if judged.any() else 0.0
+
+
+def mean_over(values: Tensor, alive: Tensor | None) -> Tensor:
+    """Mean of values where ``alive`` is true; zero, with zero gradients, where nothing is."""
+    if alive is None:
+        return values.mean()
+    return torch.where(alive, values, 0.0).sum() / alive.sum().clamp(min=1)
+
+
+def huber(values: Tensor, targets: Tensor, delta: float, judged: Tensor | None) -> Tensor:
+    """Mean Huber loss over what is ``judged``; over everything for None."""
+    if judged is None:
+        return nn.functional.huber_loss(values, targets, delta=delta)
+    errors = nn.functional.huber_loss(values, targets, reduction="none", delta=delta)
+    return mean_over(errors, judged)
