@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from stress.catalogue import FAMILIES, Severity, parameter_findings
 from stress.windows import Moment, WindowSpec
+from twin.errors import UsageError
 from twin.scenario.findings import Finding, did_you_mean, shown
 from twin.scenario.findings import Path as DataPath
 from twin.scenario.quantities import Model, Name, Share
@@ -150,6 +151,26 @@ class StressSuite(Model):
         plans: list[FaultPlan | Compound] = [*self.faults.values(), *self.compounds.values()]
         struck = sum(len(plan.severities) * (plan.seeds or self.seeds) for plan in plans)
         return self.nominal_seeds + struck + (self.swarm.draws if self.swarm else 0)
+
+    def on_more_seeds(self, times: int) -> StressSuite:
+        """The same suite with so many times the stressed episodes; undisturbed ones stay.
+
+        Raises UsageError when that is more than a campaign may have.
+        """
+        if times == 1:
+            return self
+        data = self.model_dump()
+        data["seeds"] *= times
+        for plan in (*data["faults"].values(), *data["compounds"].values()):
+            plan["seeds"] = plan["seeds"] and plan["seeds"] * times
+        if data["swarm"]:
+            data["swarm"]["draws"] *= times
+        try:
+            return StressSuite.model_validate(data)
+        except ValidationError as error:
+            raise UsageError(
+                "too many stressed episodes", "--times", str(times), str(error.errors()[0]["msg"])
+            ) from None
 
     def findings(self) -> Iterator[Finding]:
         """What is wrong with the parameters of its faults, each with its place in the file."""
