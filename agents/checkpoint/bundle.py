@@ -20,6 +20,8 @@ from pydantic import ValidationError
 
 from agents.checkpoint.files import sha256, write_folder
 from agents.checkpoint.groups import Group, Layers, greedy
+from agents.checkpoint.odds import odds_of
+from agents.trace.record import Odds
 from twin.env.act import Codec, codecs
 from twin.env.policy import CodecPolicy
 from twin.errors import BundleError
@@ -192,15 +194,37 @@ class ActorPolicy(CodecPolicy):
     """``act`` also takes observations of many replications at once, as trailing columns."""
 
     def __init__(
-        self, name: str, world: World, levels: NDArray[np.float64], actors: Mapping[str, Actor]
+        self,
+        name: str,
+        world: World,
+        levels: NDArray[np.float64],
+        actors: Mapping[str, Actor],
+        spreads: Mapping[str, NDArray[np.float32] | None] | None = None,
     ) -> None:
         super().__init__(name, world, levels)
         self._actors = actors
+        self._spreads = spreads or {}
+        self._asked: dict[str, NDArray[np.float32]] = {}
+
+    def reset(self, seed: int) -> None:
+        """Forget what was asked last."""
+        self._asked.clear()
+
+    def odds(self, agent: str) -> tuple[Odds, ...]:
+        """The distribution behind an agent's last decision, told once; empty without one."""
+        columns = self._asked.pop(agent, None)
+        if columns is None:
+            return ()
+        _, layers, grid = self._actors[agent]
+        size = self.codecs[agent].action_size
+        return odds_of(layers, columns, grid, self._spreads.get(agent), size)
 
     def choose(self, agent: str, inputs: NDArray[np.float32]) -> NDArray[np.float64]:
         """An agent's action without exploration: (action, ...) for inputs (observation, ...)."""
         group, layers, grid = self._actors[agent]
         columns = group.network_input(agent, inputs).reshape(group.input_size, -1)
+        if columns.shape[1] == 1:
+            self._asked[agent] = columns
         size = self.codecs[agent].action_size
         found = greedy(layers, columns, grid).reshape(-1, columns.shape[1])[:size]
         return found.astype(np.float64).reshape(size, *inputs.shape[1:])
@@ -227,7 +251,12 @@ class FleetPolicy(ActorPolicy):
             for group, agents in manifest.groups.items()
             for agent in agents
         }
-        super().__init__(name, world, levels, actors)
+        spreads = {
+            agent: _own_spread(arrays, group, agents.index(agent))
+            for group, agents in manifest.groups.items()
+            for agent in agents
+        }
+        super().__init__(name, world, levels, actors, spreads)
         self.digest = bundle_hash(manifest)
 
 
@@ -235,6 +264,12 @@ def _own_grid(arrays: Arrays, group: str, index: int) -> NDArray[np.float32] | N
     """What one agent of a group chooses from (1, action, choice); None where it acts freely."""
     grid = arrays.get(f"actor/{group}/grid")
     return None if grid is None else grid[index : index + 1]
+
+
+def _own_spread(arrays: Arrays, group: str, index: int) -> NDArray[np.float32] | None:
+    """The logarithm of one agent's standard deviations (action,); None where there is none."""
+    spread = arrays.get(f"actor/{group}/log_std")
+    return None if spread is None else spread[index]
 
 
 def _group(name: str, agents: tuple[str, ...], found: Mapping[str, Codec]) -> Group:
