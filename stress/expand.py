@@ -82,6 +82,16 @@ def strikes_of(suite: StressSuite, world: World, case: str) -> tuple[Strike, ...
     return known[case]
 
 
+def strike_ladders(
+    suite: StressSuite, world: World
+) -> dict[str, list[tuple[int, tuple[Strike, ...]]]]:
+    """The faults of every entry of a suite but the swarm: by severity, mildest first."""
+    found: dict[str, dict[int, tuple[Strike, ...]]] = {}
+    for name, severity, _, strikes in _struck(suite.model_copy(update={"swarm": None}), world):
+        found.setdefault(name, {})[severity] = strikes
+    return {name: sorted(rungs.items()) for name, rungs in found.items()}
+
+
 def _each_once(what: str, names: Sequence[str]) -> None:
     if not names:
         raise NothingSelectedError(f"a campaign without {what}")

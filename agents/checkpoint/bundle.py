@@ -67,6 +67,11 @@ class BundleManifest(Model):
     seal: str = ""
     """SHA-256 over all other fields: a changed manifest is refused like changed weights."""
 
+    @property
+    def sees_ages(self) -> bool:
+        """Whether its networks see how old answers are: those of a hardened fleet do."""
+        return self.config.get("hardening") is not None
+
 
 def save_bundle(folder: Path, manifest: BundleManifest, arrays: Arrays) -> str:
     """Write a bundle as a whole and return its hash; the digest and the time are filled in."""
@@ -192,9 +197,14 @@ class ActorPolicy(CodecPolicy):
     """``act`` also takes observations of many replications at once, as trailing columns."""
 
     def __init__(
-        self, name: str, world: World, levels: NDArray[np.float64], actors: Mapping[str, Actor]
+        self,
+        name: str,
+        world: World,
+        levels: NDArray[np.float64],
+        actors: Mapping[str, Actor],
+        ages: bool = False,
     ) -> None:
-        super().__init__(name, world, levels)
+        super().__init__(name, world, levels, ages)
         self._actors = actors
 
     def choose(self, agent: str, inputs: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -227,7 +237,7 @@ class FleetPolicy(ActorPolicy):
             for group, agents in manifest.groups.items()
             for agent in agents
         }
-        super().__init__(name, world, levels, actors)
+        super().__init__(name, world, levels, actors, manifest.sees_ages)
         self.digest = bundle_hash(manifest)
 
 

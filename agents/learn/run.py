@@ -14,6 +14,7 @@ from agents.credit.training import Moment, audit_during_training, keep_audits
 from agents.learn.alignment import alignments
 from agents.learn.batch import Weights
 from agents.learn.config import TrainConfig
+from agents.learn.disturbance import Disturbance
 from agents.learn.learner import NO_STATS, UpdateStats, make_learner
 from agents.learn.metrics import TrainingRow, append_row, keep_rows
 from agents.learn.parent import Parent
@@ -38,6 +39,7 @@ class TrainingRun:
         config: TrainConfig,
         folder: Path,
         parent: Parent | None = None,
+        disturbance: Disturbance | None = None,
     ) -> None:
         self.setup = Setup.of(world, levels, config, parent.levels if parent else None)
         self.parent = parent
@@ -46,7 +48,7 @@ class TrainingRun:
         self.learner = make_learner(self.setup, config, folder)
         if parent is not None:
             self.learner.adopt(parent)
-        self.sampler = Sampler(self.setup, config)
+        self.sampler = Sampler(self.setup, config, disturbance)
         per_update = config.replications * config.segment * self.setup.agents
         self.steps_per_update = per_update
         self.updates = config.planned_updates(self.setup.agents)
@@ -54,7 +56,8 @@ class TrainingRun:
         first = self.learner.weights()
         self.guard = Guard(config.guard, self.learner.state())
         self.probe = Probe.of(self.setup, first)
-        self.static_cost = float(evaluate_static(self.setup, self._seeds, self.discount).mean())
+        static = evaluate_static(self.setup, self._seeds, self.discount, self.sampler.hardening)
+        self.static_cost = float(static.mean())
         self.progress = self._at_the_start(first)
         self.state = self._capture()
 
@@ -75,10 +78,12 @@ class TrainingRun:
     def greedy_cost(self, weights: Weights) -> float:
         """Cost per period without exploration, on the fixed evaluation seeds.
 
-        It is discounted where the scenario says so, for that is what a fleet is to minimise.
+        A hardened run is judged on networks as disturbed as those it ends with. The cost is
+        discounted where the scenario says so, for that is what a fleet is to minimise.
         """
-        layers, grids = weights.layers, weights.grids
-        return float(evaluate(self.setup, layers, self._seeds, grids, self.discount).mean())
+        layers, grids, hardening = weights.layers, weights.grids, self.sampler.hardening
+        cost = evaluate(self.setup, layers, self._seeds, grids, self.discount, hardening)
+        return float(cost.mean())
 
     def start(self, resume: bool) -> None:
         """Go on from the newest checkpoint, or start afresh in a folder without one.
