@@ -61,12 +61,16 @@ def left_out(campaign: Campaign) -> tuple[str, ...]:
     suite = campaign.suite
     named = [*suite.faults, *(f for c in suite.compounds.values() for f in c.faults)]
     named += suite.swarm.kinds if suite.swarm else ()
-    return tuple(
+    found = [
         f"{family} in {scenario.name}: {reason}"
         for scenario in campaign.scenarios
         for family in dict.fromkeys(named)
         if (reason := build_fault(family).lacks(world_of(scenario)))
-    )
+    ]
+    trained = [
+        f"{name}: it strikes a training run (twin train --harden)" for name in suite.training
+    ]
+    return (*found, *trained)
 
 
 def strikes_of(suite: StressSuite, world: World, case: str) -> tuple[Strike, ...]:

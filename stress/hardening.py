@@ -2,6 +2,7 @@
 
     world faults      change the network's sample path, as in a campaign
     failing sensors   change what agents are shown (``stress.sensing``)
+    slow disks        stand under the replay of a run, from its start to its end
     failing channels  are recorded behind the gateway (``stress.recording``): answers that are old,
                       decisions that the static policy takes instead
 
@@ -15,11 +16,13 @@ from functools import lru_cache
 
 import numpy as np
 
+from agents.learn.algorithms import REPLAYING
 from agents.learn.config import TrainConfig
 from agents.learn.disturbance import Shown
 from agents.learn.sight import Numbers
+from agents.learn.storage import Storage
 from stress.case import Strike
-from stress.catalogue import ChannelFault, Fault, WorldFault, build_fault
+from stress.catalogue import TRAINING_FAMILIES, ChannelFault, Fault, WorldFault, build_fault
 from stress.catalogue.tool_semantic import SemanticErrors
 from stress.expand import strike_ladders
 from stress.recording import Recording, record
@@ -59,7 +62,12 @@ class SuiteDisturbance:
                 self.ladders[name] = tuple(strikes for strikes in kept if strikes)
         if suite.swarm is not None:
             self.left_out["swarm"] = "its sets are drawn anew for every judgement"
-        if not self.ladders:
+        self.training = {name: plan.severity for name, plan in suite.training.items()}
+        if self.training and config.algorithm not in REPLAYING:
+            reason = f"{config.algorithm} keeps no experience on the disk"
+            self.left_out |= dict.fromkeys(self.training, reason)
+            self.training = {}
+        if not self.ladders and not self.training:
             raise UsageError(
                 "training can meet none of the suite's faults",
                 suite.name,
@@ -72,6 +80,8 @@ class SuiteDisturbance:
 
     def trouble(self, seed: int, reach: float) -> SuiteTrouble:
         """What befalls the network of a seed; ``reach`` in [0, 1] widens the range of rungs."""
+        if not self.ladders:
+            return SuiteTrouble(self.world, self.numbers, (), seed, None)
         rng = stream(seed, "hardening")
         name = list(self.ladders)[int(rng.integers(len(self.ladders)))]
         ladder = self.ladders[name]
@@ -81,6 +91,12 @@ class SuiteDisturbance:
         struck = tuple(strike for strike in strikes if _is_channel(_fault(strike)))
         recording = self._recorded(struck, variant) if struck else None
         return SuiteTrouble(self.world, self.numbers, strikes, seed, recording)
+
+    def storage(self, disk: Storage) -> Storage:
+        """The disk with the suite's faults of training around it."""
+        for family, severity in self.training.items():
+            disk = TRAINING_FAMILIES[family]().storage(disk, severity)
+        return disk
 
     def _kept(self, strikes: Sequence[Strike]) -> tuple[Strike, ...]:
         """Those of some faults that training can meet; the others are noted."""

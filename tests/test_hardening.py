@@ -19,11 +19,13 @@ from agents.learn.config_parts import Hardening as Asked
 from agents.learn.differentiable import Run
 from agents.learn.disturbance import Shown
 from agents.learn.hardening import Hardening
+from agents.learn.metrics import read_rows
 from agents.learn.pathwise import Pathwise
 from agents.learn.rollout import Horizon, Sampler, paths
 from agents.learn.setup import Setup
 from agents.learn.sight import Numbers, Sight, own_eyes
 from agents.learn.state import CHECKPOINTS
+from agents.learn.storage import Disk, Storage
 from agents.learn.train import train
 from stress.case import Strike
 from stress.catalogue import ChannelFault, build_fault
@@ -205,6 +207,9 @@ class Blind:
         nothing = np.zeros(len(factor), dtype=np.intp)
         return Shown(factor, nothing, np.full(len(numbers.ages), 2.0), acts)
 
+    def storage(self, disk: Storage) -> Storage:
+        return disk
+
 
 class Harmless(Blind):
     def shown(self, t: int) -> Shown | None:
@@ -370,3 +375,36 @@ def test_strikes_keep_the_suites_windows() -> None:
     disturbance = disturbance_of(tiny_world(), suite, config_of())
     strike: Strike = disturbance.ladders["world.yield"][0][0]
     assert (strike.window.start_d, strike.window.end_d) == pytest.approx((6.0, 7.2))
+
+
+def test_training_on_a_throttled_disk_waits_says_so_and_loses_nothing(tmp_path: Path) -> None:
+    world, found = tiny_world(), []
+    for severity in (0, 5):
+        plan = {"storage.throttle": {"severity": severity}}
+        suite = StressSuite.model_validate({"name": "disk", "training": plan})
+        config = config_of(algorithm="vdn", updates=3)
+        content = config.model_dump()
+        content["value_learning"]["replay"]["slow_after"] = 0.004
+        config = TrainConfig.model_validate(content)
+        folder = tmp_path / str(severity)
+        folder.mkdir()
+        disturbance = disturbance_of(world, suite, config)
+        levels = world.order_up_to
+        bundle = train(world, "tiny", "0" * 64, levels, config, folder, disturbance=disturbance)
+        rows = read_rows(folder)
+        found.append((read_bundle(bundle)[1], [row.events for row in rows]))
+    (fast, _), (slow, told) = found
+    for name, array in fast.items():
+        np.testing.assert_array_equal(slow[name], array, err_msg=name)
+    assert all(any("collection waited" in event for event in events) for events in told)
+
+
+def test_a_slow_disk_is_nothing_to_those_who_keep_nothing_on_it() -> None:
+    suite = StressSuite.model_validate(
+        {"name": "disk", "training": {"storage.throttle": {}}, "faults": {"world.yield": {}}}
+    )
+    disturbance = disturbance_of(tiny_world(), suite, config_of())
+    assert disturbance.left_out == {"storage.throttle": "mappo keeps no experience on the disk"}
+    assert isinstance(disturbance.storage(Disk()), Disk)
+    with pytest.raises(ValueError, match=r"did you mean 'storage\.throttle'"):
+        StressSuite.model_validate({"name": "disk", "training": {"storage.throtle": {}}})

@@ -13,6 +13,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from agents.learn.storage import Storage
 from twin.exogenous.path import SamplePath
 from twin.network.world import World
 
@@ -55,3 +56,6 @@ class Disturbance(Protocol):
 
         ``reach`` in [0, 1] says how far severities go: 0 is the mildest alone, 1 all of them.
         """
+
+    def storage(self, disk: Storage) -> Storage:
+        """Where a run keeps its experience, with what is wrong with it."""

@@ -21,6 +21,7 @@ from agents.learn.parent import Parent
 from agents.learn.rollout import Sampler, Segment, evaluate, evaluate_static, evaluation_seeds
 from agents.learn.setup import Setup
 from agents.learn.state import CHECKPOINTS, Progress, State, capture, load_latest, write_state
+from agents.learn.storage import Disk
 from agents.stability.guard import Figures, Guard
 from agents.stability.probe import Probe
 from twin.errors import DivergenceError, TrainingError
@@ -45,7 +46,8 @@ class TrainingRun:
         self.parent = parent
         self.config = config
         self.folder = folder
-        self.learner = make_learner(self.setup, config, folder)
+        storage = disturbance.storage(Disk()) if disturbance else None
+        self.learner = make_learner(self.setup, config, folder, storage)
         if parent is not None:
             self.learner.adopt(parent)
         self.sampler = Sampler(self.setup, config, disturbance)
