@@ -20,6 +20,7 @@ from twin.progress import Stage, stage
 
 if TYPE_CHECKING:
     from agents.learn.config import TrainConfig
+    from agents.learn.disturbance import Disturbance
     from agents.learn.metrics import TrainingRow
 
 STATIC: RuleKind = "base_stock"
@@ -64,10 +65,11 @@ def train_stage(
     config: TrainConfig,
     display: Progress,
     parent: Path | None = None,
+    disturbance: Disturbance | None = None,
 ) -> Path:
     """Train a fleet as a correction to the static policy, or go on where training stopped.
 
-    With a ``parent`` bundle training starts from that fleet.
+    With a ``parent`` bundle training starts from that fleet; a ``disturbance`` hardens it.
     """
     from agents.learn.train import train
 
@@ -85,6 +87,7 @@ def train_stage(
             report=lambda row: _live(line, display, row, config.agent_steps),
             resume=(folder.path / "checkpoints").is_dir(),
             parent=parent,
+            disturbance=disturbance,
         )
 
 

@@ -105,6 +105,13 @@ def training_options(command: F) -> F:
         default=None,
         help="Training file: everything that determines the training.",
     )
+    harden = click.option(
+        "--harden",
+        type=click.Path(path_type=Path),
+        default=None,
+        metavar="SUITE",
+        help="Stress suite whose faults a share of the training networks meets.",
+    )
     resume = click.option(
         "--resume", is_flag=True, help="Go on with the newest unfinished run like this one."
     )
@@ -118,6 +125,7 @@ def training_options(command: F) -> F:
         scratch,
         resume,
         budget,
+        harden,
         training,
         algorithm,
         seed_option(),

@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
-from stress.catalogue import FAMILIES, Severity, parameter_findings
+from stress.catalogue import FAMILIES, TRAINING_FAMILIES, Severity, parameter_findings
 from stress.windows import Moment, WindowSpec
 from twin.errors import UsageError
 from twin.scenario.findings import Finding, did_you_mean, shown
@@ -31,6 +31,13 @@ def _known_family(name: str) -> str:
     return name
 
 
+def _known_training_family(name: str) -> str:
+    if name not in TRAINING_FAMILIES:
+        hint = did_you_mean(name, TRAINING_FAMILIES)
+        raise ValueError(f"unknown fault of training {shown(name)}; {hint}")
+    return name
+
+
 def _each_once(severities: tuple[int, ...]) -> tuple[int, ...]:
     if len(set(severities)) < len(severities):
         raise ValueError("expected each severity to be listed once")
@@ -38,6 +45,7 @@ def _each_once(severities: tuple[int, ...]) -> tuple[int, ...]:
 
 
 Family = Annotated[str, AfterValidator(_known_family)]
+TrainingFamily = Annotated[str, AfterValidator(_known_training_family)]
 Severities = Annotated[Rungs, AfterValidator(_each_once)]
 
 
@@ -74,6 +82,13 @@ class Compound(Model):
     window: WindowSpec = WindowSpec()
     seeds: Seeds | None = None
     """Seeds per severity; default: the suite's."""
+
+
+class TrainingPlan(Model):
+    """How one family of faults is applied to a training run."""
+
+    severity: Severity = 3
+    """The rung of its ladder, from the first update to the last."""
 
 
 class Swarm(Model):
@@ -138,6 +153,10 @@ class StressSuite(Model):
     """Families that strike together, by a name of your own."""
     swarm: Swarm | None = None
     """Families that strike together as they are drawn."""
+    training: Annotated[dict[TrainingFamily, TrainingPlan], Field(max_length=100)] = Field(
+        default={}
+    )
+    """Families that strike a training run that is hardened by the suite, not episodes."""
 
     @model_validator(mode="after")
     def _bounded(self) -> StressSuite:

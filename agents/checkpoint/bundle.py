@@ -69,6 +69,11 @@ class BundleManifest(Model):
     seal: str = ""
     """SHA-256 over all other fields: a changed manifest is refused like changed weights."""
 
+    @property
+    def sees_ages(self) -> bool:
+        """Whether its networks see how old answers are: those of a hardened fleet do."""
+        return self.config.get("hardening") is not None
+
 
 def save_bundle(folder: Path, manifest: BundleManifest, arrays: Arrays) -> str:
     """Write a bundle as a whole and return its hash; the digest and the time are filled in."""
@@ -200,8 +205,9 @@ class ActorPolicy(CodecPolicy):
         levels: NDArray[np.float64],
         actors: Mapping[str, Actor],
         spreads: Mapping[str, NDArray[np.float32] | None] | None = None,
+        ages: bool = False,
     ) -> None:
-        super().__init__(name, world, levels)
+        super().__init__(name, world, levels, ages)
         self._actors = actors
         self._spreads = spreads or {}
         self._asked: dict[str, NDArray[np.float32]] = {}
@@ -256,7 +262,7 @@ class FleetPolicy(ActorPolicy):
             for group, agents in manifest.groups.items()
             for agent in agents
         }
-        super().__init__(name, world, levels, actors, spreads)
+        super().__init__(name, world, levels, actors, spreads, manifest.sees_ages)
         self.digest = bundle_hash(manifest)
 
 

@@ -16,6 +16,7 @@ from agents.learn.config_parts import (
     Count,
     Fraction,
     GuardLimits,
+    Hardening,
     Pathwise,
     Positive,
     Reward,
@@ -105,6 +106,8 @@ class TrainConfig(Model):
     """VDN and IQL."""
     pathwise: Pathwise = Pathwise()
     """The gradient through the twin."""
+    hardening: Hardening | None = None
+    """What goes wrong in a share of the training networks; nothing without."""
     checkpoint_every: Count = 25
     """Updates between checkpoints to resume from."""
     keep_checkpoints: Count = 2

@@ -14,9 +14,12 @@ from agents.learn.absence import Flags, absent_of, batch_flags, draw_kills
 from agents.learn.batch import Array, Batch, Weights
 from agents.learn.config import TrainConfig
 from agents.learn.counterfactual import Counterfactual, widened
+from agents.learn.disturbance import Disturbance
 from agents.learn.explore import explorer_of, group_batches
+from agents.learn.hardening import Hardening
 from agents.learn.rewards import meant_mode, potential, reward_streams, shaping
 from agents.learn.setup import Setup
+from agents.learn.sight import Sight
 from twin.engine.batch import BatchEngine, BatchPath, stack_paths
 from twin.env.agents import agent_specs
 from twin.env.observe import global_vector
@@ -45,16 +48,22 @@ class Horizon:
     """B networks on their way from the first to the last epoch.
 
     ``vector`` is the global vector of the current epoch with a zero appended: (state + 1, B). After
-    the last decision it is the true final one.
+    the last decision it is the true final one. With a ``sight`` what agents see stands after it.
     """
 
     def __init__(
-        self, setup: Setup, world: World, path: BatchPath, killed: Flags | None = None
+        self,
+        setup: Setup,
+        world: World,
+        path: BatchPath,
+        killed: Flags | None = None,
+        sight: Sight | None = None,
     ) -> None:
         """``killed`` (period, agent, B) says which agents are out of control when, besides down."""
         self.setup = setup
         self.absent = absent_of(setup, path, killed)
         self.world = world
+        self.sight = sight
         self.rule = OrderingRule("base_stock", setup.levels[None, :, :, None])
         self.engine = BatchEngine(world, path, keep_rows=False)
         self.decisions: list[Decision] = []
@@ -70,9 +79,10 @@ class Horizon:
     def alive(self) -> Flags:
         """Who is in control at the current epoch, in the order of the groups: (agent, B)."""
         if self.absent is None:
-            return np.ones((self.setup.agents, self.vector.shape[-1]), dtype=np.bool_)
-        alive: Flags = self.absent.alive[self.t]
-        return alive
+            alive = np.ones((self.setup.agents, self.vector.shape[-1]), dtype=np.bool_)
+        else:
+            alive = self.absent.alive[self.t]
+        return alive if self.sight is None else self.sight.in_control(self.setup, alive)
 
     def static_decision(self) -> Decision:
         """What the network does where no agent decides: order up to the levels, no truck waits."""
@@ -95,8 +105,12 @@ class Horizon:
                     orders[spec.lanes] = wish.reshape(len(spec.lanes), -1, wish.shape[-1])
                 else:
                     vehicles[spec.lanes], min_load[spec.lanes] = np.split(wish, 2)
+        decision = orders, vehicles, min_load
+        if self.sight is not None and self.sight.holds:
+            decision = self.sight.held(decision, self.static_decision())
         if self.absent is not None:
-            self.absent.stand_by((orders, vehicles, min_load), self.static_decision(), self.t)
+            self.absent.stand_by(decision, self.static_decision(), self.t)
+        return decision
         return orders, vehicles, min_load
 
     def step(self, decision: Decision) -> Floats:
@@ -113,14 +127,19 @@ class Horizon:
         if not seen:
             return
         vector = global_vector(self.world, self.engine)
-        self.vector = np.concatenate([vector, np.zeros_like(vector[:1])])
+        padded = np.concatenate([vector, np.zeros_like(vector[:1])])
+        self.vector = self.sight.seen(self.t, padded) if self.sight else padded
 
 
 class Sampler:
     """Yields one segment after the other; a new horizon has new sample paths."""
 
-    def __init__(self, setup: Setup, config: TrainConfig) -> None:
-        self.setup = setup
+    def __init__(
+        self, setup: Setup, config: TrainConfig, disturbance: Disturbance | None = None
+    ) -> None:
+        """Raises TrainingError for a hardened configuration without its disturbance."""
+        self.hardening = Hardening.of(setup, config, disturbance)
+        self.setup = self.hardening.setup if self.hardening else setup
         self.config = config
         self.start_horizon(0)
 
@@ -135,24 +154,34 @@ class Sampler:
         count = self.config.replications
         first = TRAINING_SEEDS + self.config.seed * SEEDS_PER_RUN + number * count
         world = self.setup.longer
-        path = paths(world, range(first, first + count), np.float32)
+        path, sight = self._networks(world, range(first, first + count))
         self.baseline = static_profit(self.setup, world, path)  # (period, B, node)
         killed = draw_kills(self.setup, self.config, number)
-        self.horizon = Horizon(self.setup, world, path, killed)
-        self.twins = self._twins(world, path, killed)
+        self.horizon = Horizon(self.setup, world, path, killed, sight)
+        self.twins = self._twins(world, path, killed, sight)
         for decision in decisions:
             self.horizon.step(decision)
         if self.twins:
             for decision in counterfactual:
                 self.twins.horizon.step(decision)
 
-    def _twins(self, world: World, path: BatchPath, killed: Flags | None) -> Counterfactual | None:
+    def _networks(self, world: World, seeds: Sequence[int]) -> tuple[BatchPath, Sight | None]:
+        """The sample paths of a horizon, and what its agents see instead of the truth."""
+        if self.hardening is None:
+            return paths(world, seeds, np.float32), None
+        reach = self.hardening.reach(self.number)
+        return self.hardening.networks(world, seeds, reach, np.float32)
+
+    def _twins(
+        self, world: World, path: BatchPath, killed: Flags | None, sight: Sight | None
+    ) -> Counterfactual | None:
         """Beside the networks, those without one agent each, where rewards ask for them."""
         if meant_mode(world, self.setup.reward) != "difference":
             return None
         specs = agent_specs(self.setup.world)
-        wide = widened(path, len(specs))
-        return Counterfactual(Horizon(self.setup, world, wide, killed), specs)
+        wide = sight.repeated(len(specs)) if sight else None
+        horizon = Horizon(self.setup, world, widened(path, len(specs)), killed, wide)
+        return Counterfactual(horizon, specs)
 
     def collect(
         self, weights: Weights, update: int, watch: Callable[[Horizon], None] | None = None
@@ -239,7 +268,7 @@ def paths(world: World, seeds: Sequence[int], dtype: Any = None) -> BatchPath:
 
 def static_profit(setup: Setup, world: World, path: BatchPath) -> Floats:
     """Profit of the static policy on given paths: (period, B, node)."""
-    horizon = Horizon(setup, world, path)
+    horizon = Horizon(setup, world, path)  # the static policy sees the truth: no agent decides
     rows = []
     while not horizon.over:
         rows.append(horizon.step(horizon.static_decision()))
@@ -258,21 +287,31 @@ def evaluate(
     seeds: Sequence[int],
     grids: Sequence[Array] = (),
     discount: float = 1.0,
+    hardening: Hardening | None = None,
 ) -> Floats:
     """Cost per period of greedy actors on each seed, later periods discounted: (seed,).
 
-    ``grids`` (agent, action, choice), one per group, are what actors with a grid choose from.
+    ``grids`` (agent, action, choice), one per group, are what actors with a grid choose from. With
+    a ``hardening`` its share of the networks is disturbed, by the whole range of severities.
     """
     found: Sequence[Array | None] = grids or [None] * len(layers)
-    horizon = Horizon(setup, setup.world, paths(setup.world, seeds))
+    horizon = _judged(setup, seeds, hardening)
     rows = []
     while not horizon.over:
         actions = [
             greedy(of_group, group.inputs(horizon.vector), grid)
-            for group, of_group, grid in zip(setup.groups, layers, found, strict=True)
+            for group, of_group, grid in zip(horizon.setup.groups, layers, found, strict=True)
         ]
         rows.append(horizon.step(horizon.decision(actions)).sum(axis=1))
     return mean_cost(rows, discount)
+
+
+def _judged(setup: Setup, seeds: Sequence[int], hardening: Hardening | None) -> Horizon:
+    """The networks of some seeds at their first epoch."""
+    if hardening is None:
+        return Horizon(setup, setup.world, paths(setup.world, seeds))
+    path, sight = hardening.networks(setup.world, seeds, 1.0)
+    return Horizon(hardening.setup, setup.world, path, sight=sight)
 
 
 def mean_cost(profit: Sequence[Floats] | Floats, discount: float) -> Floats:
@@ -281,7 +320,12 @@ def mean_cost(profit: Sequence[Floats] | Floats, discount: float) -> Floats:
     return cost
 
 
-def evaluate_static(setup: Setup, seeds: Sequence[int], discount: float = 1.0) -> Floats:
+def evaluate_static(
+    setup: Setup,
+    seeds: Sequence[int],
+    discount: float = 1.0,
+    hardening: Hardening | None = None,
+) -> Floats:
     """Cost per period of the static policy on each seed, later periods discounted: (seed,)."""
-    profit = static_profit(setup, setup.world, paths(setup.world, seeds))
-    return mean_cost(profit.sum(axis=2), discount)
+    path = _judged(setup, seeds, hardening).engine.path
+    return mean_cost(static_profit(setup, setup.world, path).sum(axis=2), discount)

@@ -14,12 +14,14 @@ from agents.credit.training import Moment, audit_during_training, keep_audits
 from agents.learn.alignment import alignments
 from agents.learn.batch import Weights
 from agents.learn.config import TrainConfig
+from agents.learn.disturbance import Disturbance
 from agents.learn.learner import NO_STATS, UpdateStats, make_learner
 from agents.learn.metrics import TrainingRow, append_row, keep_rows
 from agents.learn.parent import Parent
 from agents.learn.rollout import Sampler, Segment, evaluate, evaluate_static, evaluation_seeds
 from agents.learn.setup import Setup
 from agents.learn.state import CHECKPOINTS, Progress, State, capture, load_latest, write_state
+from agents.learn.storage import Disk
 from agents.stability.guard import Figures, Guard
 from agents.stability.probe import Probe
 from twin.errors import DivergenceError, TrainingError
@@ -38,15 +40,17 @@ class TrainingRun:
         config: TrainConfig,
         folder: Path,
         parent: Parent | None = None,
+        disturbance: Disturbance | None = None,
     ) -> None:
         self.setup = Setup.of(world, levels, config, parent.levels if parent else None)
         self.parent = parent
         self.config = config
         self.folder = folder
-        self.learner = make_learner(self.setup, config, folder)
+        storage = disturbance.storage(Disk()) if disturbance else None
+        self.learner = make_learner(self.setup, config, folder, storage)
         if parent is not None:
             self.learner.adopt(parent)
-        self.sampler = Sampler(self.setup, config)
+        self.sampler = Sampler(self.setup, config, disturbance)
         per_update = config.replications * config.segment * self.setup.agents
         self.steps_per_update = per_update
         self.updates = config.planned_updates(self.setup.agents)
@@ -54,7 +58,8 @@ class TrainingRun:
         first = self.learner.weights()
         self.guard = Guard(config.guard, self.learner.state())
         self.probe = Probe.of(self.setup, first)
-        self.static_cost = float(evaluate_static(self.setup, self._seeds, self.discount).mean())
+        static = evaluate_static(self.setup, self._seeds, self.discount, self.sampler.hardening)
+        self.static_cost = float(static.mean())
         self.progress = self._at_the_start(first)
         self.state = self._capture()
 
@@ -75,10 +80,12 @@ class TrainingRun:
     def greedy_cost(self, weights: Weights) -> float:
         """Cost per period without exploration, on the fixed evaluation seeds.
 
-        It is discounted where the scenario says so, for that is what a fleet is to minimise.
+        A hardened run is judged on networks as disturbed as those it ends with. The cost is
+        discounted where the scenario says so, for that is what a fleet is to minimise.
         """
-        layers, grids = weights.layers, weights.grids
-        return float(evaluate(self.setup, layers, self._seeds, grids, self.discount).mean())
+        layers, grids, hardening = weights.layers, weights.grids, self.sampler.hardening
+        cost = evaluate(self.setup, layers, self._seeds, grids, self.discount, hardening)
+        return float(cost.mean())
 
     def start(self, resume: bool) -> None:
         """Go on from the newest checkpoint, or start afresh in a folder without one.

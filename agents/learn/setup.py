@@ -56,6 +56,7 @@ class Setup:
     foresight: int  # periods of coming demand that the critic sees
     reward: Reward  # what the streams hold
     absence: Absence  # who is out of control now and then
+    hardened: bool  # decisions may fail to arrive
 
     @classmethod
     def of(
@@ -63,7 +64,8 @@ class Setup:
     ) -> Setup:
         """Prepare a world for training around ``start``, by default the static levels."""
         start = levels if start is None else start
-        coded = {codec.spec.name: codec for codec in codecs(world, start)}
+        ages = config.hardening is not None
+        coded = {codec.spec.name: codec for codec in codecs(world, start, ages)}
         scale = observation_scale(world)
         nothing = np.zeros((1, len(world.nodes)))
         streams = reward_streams(world, nothing, config.reward).shape[-1]
@@ -82,6 +84,7 @@ class Setup:
             config.foresight,
             config.reward,
             config.absence,
+            ages,
         )
 
     @cached_property
@@ -112,7 +115,7 @@ class Setup:
     def state(
         self, vector: Floats, demand: Floats, t: int, alive: NDArray[np.bool_] | None = None
     ) -> Array:
-        """The critic's input at epoch ``t``, from the padded global vector: (state, B).
+        """The critic's input at epoch ``t``, from the true part of the vector: (state, B).
 
         ``demand`` (period, node, product, B) is the sample path's, ``alive`` (agent, B) says who is
         in control where that can change. A baseline may know what no
@@ -122,7 +125,8 @@ class Setup:
         ahead = [
             demand[t + 1 + j][self.customers] * self.demand_scale for j in range(self.foresight)
         ]
-        parts = [vector[:-1] * self.state_scale[:, None], *ahead]
+        true = vector[: len(self.state_scale)]
+        parts = [true * self.state_scale[:, None], *ahead]
         if alive is not None:
             parts.append(alive.astype(np.float64))
         return np.concatenate(parts).astype(np.float32)
@@ -132,7 +136,7 @@ class Setup:
         """Whether agents can be out of control in this world."""
         model = self.world.model
         closes = bool(model.disruptions) or any(n.open is not None for n in model.nodes.values())
-        return self.absence.kill > 0 or (self.absence.down and closes)
+        return self.hardened or self.absence.kill > 0 or (self.absence.down and closes)
 
     @property
     def agents(self) -> int:

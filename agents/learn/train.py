@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.learn.config import TrainConfig
+from agents.learn.disturbance import Disturbance
 from agents.learn.export import write_bundle
 from agents.learn.metrics import TrainingRow
 from agents.learn.parent import read_parent
@@ -35,12 +36,14 @@ def train(
     report: Report | None = None,
     resume: bool = False,
     parent: Path | None = None,
+    disturbance: Disturbance | None = None,
 ) -> Path:
     """Train a fleet as a correction to the static ``levels`` (node, product); returns the bundle.
 
     With a ``parent`` bundle training goes on from its actors, which correct the parent's own
     levels; the result is never worse than the parent on the evaluation seeds, because the best
-    actors seen are kept.
+    actors seen are kept. A configuration with ``hardening`` needs the ``disturbance`` that its
+    suite describes.
 
     Writes metrics.jsonl, audits.jsonl, checkpoints/ and bundle/ into ``folder``. On Ctrl-C it
     writes a checkpoint of the last whole update and lets the interrupt pass. Past a limit of
@@ -50,7 +53,7 @@ def train(
     """
     with torch_threads(config.threads):
         origin = read_parent(parent, world) if parent is not None else None
-        run = TrainingRun(world, levels, config, folder, origin)
+        run = TrainingRun(world, levels, config, folder, origin, disturbance)
         run.start(resume)
         try:
             while not run.over:
