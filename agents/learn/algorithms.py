@@ -18,6 +18,9 @@ Algorithm = Literal["mappo", "ippo", "happo", "vdn", "iql", "pathwise"]
 GAUSSIAN: tuple[Algorithm, ...] = ("mappo", "ippo", "happo")
 """Those that train Gaussian actors by what their critics say."""
 
+DATA_PARALLEL: tuple[Algorithm, ...] = (*GAUSSIAN, "pathwise")
+"""Those that several processes can train together; a replay belongs to one process."""
+
 ALGORITHMS: dict[Algorithm, str] = {
     "mappo": "agents.learn.mappo:Mappo",
     "ippo": "agents.learn.ippo:Ippo",

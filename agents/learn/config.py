@@ -152,13 +152,14 @@ def train_config(
     agent_steps: int | None = None,
     algorithm: str | None = None,
     file: Path | None = None,
+    device: str | None = None,
 ) -> TrainConfig:
     """The configuration of a training file, or the default, with a seed and what else is given.
 
     Raises ScenarioError for a file that is not valid.
     """
     base = TrainConfig() if file is None else load_document(file, TrainConfig)[0]
-    given = {"seed": seed, "agent_steps": agent_steps, "algorithm": algorithm}
+    given = {"seed": seed, "agent_steps": agent_steps, "algorithm": algorithm, "device": device}
     changed = {name: value for name, value in given.items() if value is not None}
     return TrainConfig.model_validate({**base.model_dump(), **changed})
 

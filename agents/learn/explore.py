@@ -60,7 +60,7 @@ class Gaussian:
         self.noise: list[Array] = [  # (period, agent, action, B) per group
             rng.standard_normal(
                 (config.segment, *group.used.shape, config.replications), dtype=np.float32
-            )
+            )[..., setup.share.columns]
             for group in setup.groups
         ]
 
@@ -85,8 +85,10 @@ class EpsilonGreedy:
         self.random: list[NDArray[np.intp]] = []
         for group, grid in zip(setup.groups, weights.grids, strict=True):
             shape = (config.segment, *group.used.shape, config.replications)
-            self.explores.append(rng.random(shape, dtype=np.float32) < weights.epsilon)
-            self.random.append(_random_choice(grid, rng.random(shape, dtype=np.float32)))
+            explores, uniform = (rng.random(shape, dtype=np.float32) for _ in range(2))
+            own = setup.share.columns
+            self.explores.append(explores[..., own] < weights.epsilon)
+            self.random.append(_random_choice(grid, uniform[..., own]))
 
     def act(self, g: int, vector: Floats, k: int) -> Acted:
         """The actions, and the index of the choice as what is recorded."""

@@ -14,6 +14,7 @@ from agents.learn.absence import Flags, absent_of, batch_flags, draw_kills
 from agents.learn.batch import Array, Batch, Weights
 from agents.learn.config import TrainConfig
 from agents.learn.counterfactual import Counterfactual, widened
+from agents.learn.decided import Decision, own_decision, whole_decisions
 from agents.learn.explore import explorer_of, group_batches
 from agents.learn.rewards import meant_mode, potential, reward_streams, shaping
 from agents.learn.setup import Setup
@@ -25,8 +26,6 @@ from twin.exogenous.path import draw_path
 from twin.network.world import World
 
 Floats = NDArray[np.float64]
-Decision = tuple[Any, Any, Any]
-"""Orders (lane, product, B), vehicles (lane, B) and least loads (lane, B)."""
 TRAINING_SEEDS = 1_000_000_000
 """Training paths count from here, evaluation paths from half of it, people's seeds from zero."""
 SEEDS_PER_RUN = 10_000_000
@@ -130,21 +129,35 @@ class Sampler:
         decisions: Sequence[Decision] = (),
         counterfactual: Sequence[Decision] = (),
     ) -> None:
-        """Go to a horizon and replay what was decided in it, and in its twins, so far."""
+        """Go to a horizon and replay what was decided in it, and in its twins, so far.
+
+        The decisions are those for all networks, as ``decided`` gives them.
+        """
         self.number = number
         count = self.config.replications
         first = TRAINING_SEEDS + self.config.seed * SEEDS_PER_RUN + number * count
         world = self.setup.longer
-        path = paths(world, range(first, first + count), np.float32)
+        share = self.setup.share
+        path = paths(world, range(first, first + count)[share.columns], np.float32)
         self.baseline = static_profit(self.setup, world, path)  # (period, B, node)
         killed = draw_kills(self.setup, self.config, number)
         self.horizon = Horizon(self.setup, world, path, killed)
         self.twins = self._twins(world, path, killed)
         for decision in decisions:
-            self.horizon.step(decision)
+            self.horizon.step(own_decision(decision, share))
         if self.twins:
             for decision in counterfactual:
-                self.twins.horizon.step(decision)
+                own = own_decision(decision, share, len(self.twins.specs))
+                self.twins.horizon.step(own)
+
+    def decided(self) -> tuple[Sequence[Decision], Sequence[Decision]]:
+        """What was decided in the horizon so far, and in its twins, for all networks."""
+        ranks, count = self.setup.ranks, self.config.replications
+        decisions = whole_decisions(self.horizon.decisions, ranks, count)
+        if self.twins is None:
+            return decisions, ()
+        twins = self.twins.horizon.decisions
+        return decisions, whole_decisions(twins, ranks, count, len(self.twins.specs))
 
     def _twins(self, world: World, path: BatchPath, killed: Flags | None) -> Counterfactual | None:
         """Beside the networks, those without one agent each, where rewards ask for them."""
