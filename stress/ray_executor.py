@@ -12,8 +12,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from agents.threads import THREAD_VARIABLES, single_threaded
 from stress.case import Case
-from stress.executor import THREAD_VARIABLES, Chunk, run_chunk, single_threaded
+from stress.executor import Chunk, run_chunk
 from stress.results import CaseResult
 from stress.run_case import crashed
 from twin.errors import UsageError

@@ -112,7 +112,12 @@ class TrainConfig(Model):
     threads: Count = 1
     """Threads torch may use while training."""
     device: str = "cpu"
-    """Torch device of the update; the rollout is numpy."""
+    """Torch device of the update, cpu or cuda; the rollout is numpy."""
+    engine: Literal["batch", "event"] = "batch"
+    """What plays the networks: the batch engine, or event engines, which are slower and the truth.
+    Evaluation stays with the batch engine."""
+    actors: Annotated[int, Field(ge=1, le=256)] = 1
+    """Processes that play the event engines; the result does not depend on how many."""
 
     @model_validator(mode="after")
     def _sums_need_the_team(self) -> Self:
@@ -132,6 +137,18 @@ class TrainConfig(Model):
     def _slopes_know_no_absence(self) -> Self:
         if self.absence.possible and (self.algorithm == "pathwise" or self.warm_start > 0):
             raise ValueError("absence needs an algorithm other than pathwise, without warm_start")
+        return self
+
+    @model_validator(mode="after")
+    def _actors_play_the_event_engine(self) -> Self:
+        if self.engine == "batch" and self.actors > 1:
+            raise ValueError("actors: more than one needs engine: event")
+        if self.actors > self.replications:
+            raise ValueError(f"actors: at most one per replication, {self.replications}")
+        if self.engine == "event" and (self.algorithm == "pathwise" or self.warm_start > 0):
+            raise ValueError(
+                "engine: the gradient through the twin (pathwise, warm_start) needs batch"
+            )
         return self
 
     def planned_updates(self, agents: int) -> int:

@@ -48,14 +48,22 @@ class Horizon:
     """
 
     def __init__(
-        self, setup: Setup, world: World, path: BatchPath, killed: Flags | None = None
+        self,
+        setup: Setup,
+        world: World,
+        path: BatchPath,
+        killed: Flags | None = None,
+        engine: Any | None = None,
     ) -> None:
-        """``killed`` (period, agent, B) says which agents are out of control when, besides down."""
+        """``killed`` (period, agent, B) says which agents are out of control when, besides down.
+
+        ``engine`` is what plays the networks, by default the batch engine.
+        """
         self.setup = setup
         self.absent = absent_of(setup, path, killed)
         self.world = world
         self.rule = OrderingRule("base_stock", setup.levels[None, :, :, None])
-        self.engine = BatchEngine(world, path, keep_rows=False)
+        self.engine = engine or BatchEngine(world, path, keep_rows=False)
         self.decisions: list[Decision] = []
         self.over = False
         self._advance()
@@ -138,10 +146,10 @@ class Sampler:
         first = TRAINING_SEEDS + self.config.seed * SEEDS_PER_RUN + number * count
         world = self.setup.longer
         share = self.setup.share
-        path = paths(world, range(first, first + count)[share.columns], np.float32)
+        path = self._paths(world, range(first, first + count)[share.columns])
         self.baseline = static_profit(self.setup, world, path)  # (period, B, node)
         killed = draw_kills(self.setup, self.config, number)
-        self.horizon = Horizon(self.setup, world, path, killed)
+        self.horizon = Horizon(self.setup, world, path, killed, self._engine(world, path))
         self.twins = self._twins(world, path, killed)
         for decision in decisions:
             self.horizon.step(own_decision(decision, share))
@@ -165,7 +173,19 @@ class Sampler:
             return None
         specs = agent_specs(self.setup.world)
         wide = widened(path, len(specs))
-        return Counterfactual(Horizon(self.setup, world, wide, killed), specs)
+        engine = self._engine(world, wide, len(specs))
+        return Counterfactual(Horizon(self.setup, world, wide, killed, engine), specs)
+
+    def _paths(self, world: World, seeds: Sequence[int]) -> BatchPath:
+        """The sample paths of a horizon."""
+        return paths(world, seeds, np.float32)
+
+    def _engine(self, world: World, path: BatchPath, copies: int = 1) -> Any:
+        """What plays the networks on the paths of the horizon, each several times over."""
+        return BatchEngine(world, path, keep_rows=False)
+
+    def close(self) -> None:
+        """Let go of what is more than memory."""
 
     def collect(
         self, weights: Weights, update: int, watch: Callable[[Horizon], None] | None = None

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.credit.training import Moment, audit_during_training, keep_audits
+from agents.learn.actors import make_sampler
 from agents.learn.algorithms import DATA_PARALLEL
 from agents.learn.alignment import alignments
 from agents.learn.batch import Weights
@@ -20,7 +21,7 @@ from agents.learn.learner import NO_STATS, UpdateStats, make_learner
 from agents.learn.metrics import TrainingRow, append_row, keep_rows
 from agents.learn.parent import Parent
 from agents.learn.ranks import ALONE, Ranks
-from agents.learn.rollout import Sampler, Segment, evaluate, evaluate_static, evaluation_seeds
+from agents.learn.rollout import Segment, evaluate, evaluate_static, evaluation_seeds
 from agents.learn.setup import Setup
 from agents.learn.state import CHECKPOINTS, Progress, State, capture, load_latest, write_state
 from agents.stability.guard import Figures, Guard
@@ -53,7 +54,7 @@ class TrainingRun:
         self.learner = make_learner(self.setup, config, folder)
         if parent is not None:
             self.learner.adopt(parent)
-        self.sampler = Sampler(self.setup, config)
+        self.sampler = make_sampler(self.setup, config)
         per_update = config.replications * config.segment * self.setup.agents
         self.steps_per_update = per_update
         self.updates = config.planned_updates(self.setup.agents)
@@ -117,6 +118,10 @@ class TrainingRun:
         """Write a checkpoint of the last whole update; with several ranks, of the last one due."""
         if self.ranks.first:
             write_state(self.folder, self.state, self.config.keep_checkpoints)
+
+    def close(self) -> None:
+        """End the actor processes, where there are any."""
+        self.sampler.close()
 
     def _capture(self) -> State:
         return capture(self.learner, self.sampler, self.progress, self.guard, self.config)

@@ -65,7 +65,6 @@ def capture(
         "seconds": progress.seconds,
         "best_cost": progress.best_cost,
         "horizon": sampler.number,
-        "decided": len(played),
         "guard": guarded,
         "config": config.model_dump(mode="json"),
     }
@@ -104,12 +103,8 @@ def load_latest(
         )
     learner.restore(_below("learner", arrays))
     guard.restore(_below("good", arrays), counters["guard"], learner)
-    decided = counters["decided"]
-    sampler.start_horizon(
-        counters["horizon"],
-        _decisions(arrays, "decision", decided),
-        _decisions(arrays, "twins", decided if sampler.twins else 0),
-    )
+    decided = (_decisions(arrays, place) for place in ("decision", "twins"))
+    sampler.start_horizon(counters["horizon"], *decided)
     return Progress(
         _weights(arrays, learner.weights()),
         counters["best_cost"],
@@ -118,10 +113,11 @@ def load_latest(
     )
 
 
-def _decisions(arrays: Arrays, place: str, count: int) -> list[Decision]:
+def _decisions(arrays: Arrays, place: str) -> list[Decision]:
+    count = sum(name.startswith(f"{place}/") for name in arrays)
     return [
         (arrays[f"{place}/{k}/0"], arrays[f"{place}/{k}/1"], arrays[f"{place}/{k}/2"])
-        for k in range(count)
+        for k in range(count // 3)
     ]
 
 

@@ -8,6 +8,7 @@ a checkpoint holds the rest.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -58,14 +59,15 @@ def train(
     with torch_threads(config.threads):
         origin = read_parent(parent, world) if parent is not None else None
         run = TrainingRun(world, levels, config, folder, origin, ranks)
-        run.start(resume)
-        try:
-            while not run.over:
-                row = run.advance()
-                if report is not None:
-                    report(row)
-        finally:
-            run.save()
+        with closing(run):
+            run.start(resume)
+            try:
+                while not run.over:
+                    row = run.advance()
+                    if report is not None:
+                        report(row)
+            finally:
+                run.save()
         if ranks.first:
             write_bundle(run, scenario_name, scenario_digest)
         ranks.told_text("written")
