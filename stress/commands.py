@@ -112,6 +112,9 @@ def training_options(command: F) -> F:
         metavar="SUITE",
         help="Stress suite whose faults a share of the training networks meets.",
     )
+    device = click.option(
+        "--device", default=None, help="cpu or cuda [default: the training file's, or cpu]."
+    )
     resume = click.option(
         "--resume", is_flag=True, help="Go on with the newest unfinished run like this one."
     )
@@ -124,6 +127,7 @@ def training_options(command: F) -> F:
         overrides_option,
         scratch,
         resume,
+        device,
         budget,
         harden,
         training,
@@ -150,13 +154,20 @@ def plan_of(options: dict[str, Any]) -> Plan:
 def train(as_json: bool, **options: Any) -> None:
     """Tune the static baseline of SCENARIO, then train a fleet as a correction to it.
 
-    The suite and the gate that will judge it are hashed before training starts.
+    The suite and the gate that will judge it are hashed before training starts. Started as several
+    ranks (torchrun --nproc-per-node 2 -m twin.cli train SCENARIO) they share the work.
     """
-    from stress.training import trained_trial
+    from agents.learn.launched import launched_ranks
+    from stress.training import join_training, trained_trial
     from twin.progress import stages
 
-    with stages(quiet=as_json) as display:
-        folder = trained_trial(plan_of(options), display).folder
+    plan = plan_of(options)
+    with launched_ranks(plan.config().device) as ranks:
+        if not ranks.first:
+            join_training(plan, ranks)
+            return
+        with stages(quiet=as_json) as display:
+            folder = trained_trial(plan, display, ranks).folder
     if as_json:
         print_json({"run": str(folder.path), "bundle": str(folder.bundle)})
     else:

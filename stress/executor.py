@@ -7,17 +7,16 @@ at a time, and the one that kills its worker again becomes an error result.
 from __future__ import annotations
 
 import multiprocessing
-import os
 import resource
 import signal
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
+from agents.threads import single_threaded
 from stress.case import Case
 from stress.courses import Courses
 from stress.invariants import Course
@@ -28,7 +27,6 @@ CHUNK_LIMIT = 4
 """Most cases in one task: enough to hide the cost of sending it, little enough to wait for."""
 TASKS_PER_WORKER = 8
 IN_FLIGHT_PER_WORKER = 2
-THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 MEMORY_BYTES = 8 * 2**30
 """Private memory of a worker process; a case that needs more fails and becomes a result."""
@@ -187,22 +185,3 @@ def _begin_worker() -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
     most = MEMORY_BYTES if hard == resource.RLIM_INFINITY else min(MEMORY_BYTES, hard)
     resource.setrlimit(resource.RLIMIT_DATA, (most, hard))
-
-
-@contextmanager
-def single_threaded() -> Iterator[None]:
-    """Workers that start now use one thread each: the cases are the parallelism.
-
-    Numerical libraries read these variables when they are loaded, so they must be set before the
-    worker starts.
-    """
-    before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
-    os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value

@@ -12,17 +12,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from agents.threads import THREAD_VARIABLES, single_threaded
 from stress.case import Case
 from stress.courses import Courses
-from stress.executor import (
-    IN_FLIGHT_PER_WORKER,
-    THREAD_VARIABLES,
-    Chunk,
-    Ran,
-    next_chunk,
-    run_chunk,
-    single_threaded,
-)
+from stress.executor import IN_FLIGHT_PER_WORKER, Chunk, Ran, next_chunk, run_chunk
 from stress.results import CaseResult
 from stress.run_case import crashed
 from twin.errors import UsageError

@@ -13,7 +13,9 @@ from rich.progress import Progress
 
 from agents.changes import why_not_resumed
 from agents.checkpoint.registry import ChampionRecord
+from agents.joining import accept
 from agents.learn.config import TrainConfig, train_config, training_digest
+from agents.learn.ranks import ALONE, Ranks
 from agents.runs import RunFolder, create_run, unfinished_run
 from agents.stages import STATIC, train_stage, tune_stage
 from stress.hardening import SuiteDisturbance
@@ -54,16 +56,26 @@ class Plan:
     training: Path | None = None
     harden: Path | None = None
     """A stress suite whose faults a share of the training networks meets."""
+    device: str | None = None
+
+    def config(self) -> TrainConfig:
+        """What training does; raises ScenarioError where the training file is not valid."""
+        return train_config(self.seed, self.agent_steps, self.algorithm, self.training, self.device)
 
 
-def trained_trial(plan: Plan, display: Progress) -> Trial:
+def join_training(plan: Plan, ranks: Ranks) -> None:
+    """Train beside the first rank, which prepares and writes the run."""
+    scenario = load(plan.scenario, plan.overrides)
+    accept(scenario, compile_world(scenario.model), plan.config(), ranks)
+
+
+def trained_trial(plan: Plan, display: Progress, ranks: Ranks = ALONE) -> Trial:
     """Check, tune and train; the trial is ready to be stressed."""
     with stage(display, "check") as line:
         scenario = load(plan.scenario, plan.overrides)
         world = compile_world(scenario.model)
         terms = read_terms(plan.suite, plan.gate)
-        config = train_config(plan.seed, plan.agent_steps, plan.algorithm, plan.training)
-        config, against = hardened(config, plan.harden)
+        config, against = hardened(plan.config(), plan.harden)
         parent = None if plan.from_scratch else reigning(plan.registry, scenario.name)
         folder = _folder(plan, scenario, terms, config, parent, display)
         line(1.0, str(folder.path))
@@ -76,7 +88,7 @@ def trained_trial(plan: Plan, display: Progress) -> Trial:
             disturbance = SuiteDisturbance(against, world, rules[STATIC], config)
             for name, reason in disturbance.left_out.items():
                 display.console.print(f"not trained on {name}: {reason}", highlight=False)
-        train_stage(folder, world, rules[STATIC], config, display, bundle, disturbance)
+        train_stage(folder, world, rules[STATIC], config, display, bundle, disturbance, ranks)
     seal_artifact(folder)
     trial = Trial(folder, scenario, world, rules, terms, jobs=plan.jobs)
     return with_champion(replace(trial, sabotage=plan.sabotage), plan.registry)

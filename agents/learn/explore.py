@@ -7,14 +7,14 @@ epsilon one at random, action by action.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.checkpoint.groups import best_choice, choice_values, chosen, forward
+from agents.checkpoint.groups import Layers, best_choice, choice_values, chosen, forward
 from agents.learn.batch import Array, GroupBatch, Weights
 from agents.learn.config import TrainConfig
 from agents.learn.setup import Setup
@@ -51,16 +51,33 @@ def explorer_of(setup: Setup, config: TrainConfig, weights: Weights, update: int
     return Gaussian(setup, config, weights, update)
 
 
+def forward_of(config: TrainConfig) -> Callable[[Layers, Array], Array]:
+    """Output of a network for all replications; alone where several processes have some each.
+
+    A matrix product of another width may round differently, and then the result would depend on
+    who plays how many.
+    """
+    return forward_apart if config.engine == "event" else forward
+
+
+def forward_apart(layers: Layers, inputs: Array) -> Array:
+    """As ``forward``, replication by replication: (agent, in, B) to (agent, out, B)."""
+    apart = np.ascontiguousarray(np.moveaxis(inputs, -1, 0))[..., None]
+    found: Array = np.moveaxis(forward(layers, apart)[..., 0], 0, -1)
+    return found
+
+
 class Gaussian:
     """Normal noise around the mean action."""
 
     def __init__(self, setup: Setup, config: TrainConfig, weights: Weights, update: int) -> None:
         self.setup, self.weights = setup, weights
+        self.forward = forward_of(config)
         rng = stream(config.seed, f"exploration/{update}")
         self.noise: list[Array] = [  # (period, agent, action, B) per group
             rng.standard_normal(
                 (config.segment, *group.used.shape, config.replications), dtype=np.float32
-            )
+            )[..., setup.share.columns]
             for group in setup.groups
         ]
 
@@ -70,7 +87,7 @@ class Gaussian:
         noise = _repeated(self.noise[g][k], vector)
         inputs = group.inputs(vector)
         std: Array = np.exp(log_std)
-        actions = forward(self.weights.layers[g], inputs) + std[..., None] * noise
+        actions = self.forward(self.weights.layers[g], inputs) + std[..., None] * noise
         density = (0.5 * noise**2 + log_std[..., None] + HALF_LOG_2PI) * group.used[..., None]
         return Acted(inputs, actions, actions, -density.sum(axis=1))
 
@@ -80,19 +97,22 @@ class EpsilonGreedy:
 
     def __init__(self, setup: Setup, config: TrainConfig, weights: Weights, update: int) -> None:
         self.setup, self.weights = setup, weights
+        self.forward = forward_of(config)
         rng = stream(config.seed, f"exploration/{update}")
         self.explores: list[NDArray[Any]] = []  # (period, agent, action, B) per group
         self.random: list[NDArray[np.intp]] = []
         for group, grid in zip(setup.groups, weights.grids, strict=True):
             shape = (config.segment, *group.used.shape, config.replications)
-            self.explores.append(rng.random(shape, dtype=np.float32) < weights.epsilon)
-            self.random.append(_random_choice(grid, rng.random(shape, dtype=np.float32)))
+            explores, uniform = (rng.random(shape, dtype=np.float32) for _ in range(2))
+            own = setup.share.columns
+            self.explores.append(explores[..., own] < weights.epsilon)
+            self.random.append(_random_choice(grid, uniform[..., own]))
 
     def act(self, g: int, vector: Floats, k: int) -> Acted:
         """The actions, and the index of the choice as what is recorded."""
         inputs = self.setup.groups[g].inputs(vector)
         grid = self.weights.grids[g]
-        best = best_choice(choice_values(grid, forward(self.weights.layers[g], inputs)))
+        best = best_choice(choice_values(grid, self.forward(self.weights.layers[g], inputs)))
         explores, random = self.explores[g][k], self.random[g][k]
         index = np.where(_repeated(explores, vector), _repeated(random, vector), best)
         nothing = np.zeros((len(grid), inputs.shape[-1]), dtype=np.float32)

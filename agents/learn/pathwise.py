@@ -98,8 +98,10 @@ class Pathwise:
             left -= count
         self.starts = []
         loss = total / (self.config.segment * self.scale)
-        descend(loss, self.adam, self.config.gradient_norm, "cost", number)
-        return UpdateStats(loss.item(), 0.0, 0.0, 0.0, 0.0, 0.0)
+        longest, ranks = self.config.gradient_norm, self.setup.ranks
+        weight = ranks.share.count(self.config.replications) / self.config.replications
+        mean = descend(loss, self.adam, longest, "cost", number, ranks, weight)
+        return UpdateStats(mean, 0.0, 0.0, 0.0, 0.0, 0.0)
 
     def _cost(self, run: Run, count: int) -> Tensor:
         """Discounted cost of some periods, and of those that their decisions still move.

@@ -14,6 +14,7 @@ from agents.learn.absence import Flags, absent_of, batch_flags, draw_kills
 from agents.learn.batch import Array, Batch, Weights
 from agents.learn.config import TrainConfig
 from agents.learn.counterfactual import Counterfactual, widened
+from agents.learn.decided import Decision, own_decision, whole_decisions
 from agents.learn.disturbance import Disturbance
 from agents.learn.explore import explorer_of, group_batches
 from agents.learn.hardening import Hardening
@@ -28,8 +29,6 @@ from twin.exogenous.path import draw_path
 from twin.network.world import World
 
 Floats = NDArray[np.float64]
-Decision = tuple[Any, Any, Any]
-"""Orders (lane, product, B), vehicles (lane, B) and least loads (lane, B)."""
 TRAINING_SEEDS = 1_000_000_000
 """Training paths count from here, evaluation paths from half of it, people's seeds from zero."""
 SEEDS_PER_RUN = 10_000_000
@@ -58,14 +57,18 @@ class Horizon:
         path: BatchPath,
         killed: Flags | None = None,
         sight: Sight | None = None,
+        engine: Any | None = None,
     ) -> None:
-        """``killed`` (period, agent, B) says which agents are out of control when, besides down."""
+        """``killed`` (period, agent, B) says which agents are out of control when, besides down.
+
+        ``engine`` is what plays the networks, by default the batch engine.
+        """
         self.setup = setup
         self.absent = absent_of(setup, path, killed)
         self.world = world
         self.sight = sight
         self.rule = OrderingRule("base_stock", setup.levels[None, :, :, None])
-        self.engine = BatchEngine(world, path, keep_rows=False)
+        self.engine = engine or BatchEngine(world, path, keep_rows=False)
         self.decisions: list[Decision] = []
         self.over = False
         self._advance()
@@ -149,26 +152,40 @@ class Sampler:
         decisions: Sequence[Decision] = (),
         counterfactual: Sequence[Decision] = (),
     ) -> None:
-        """Go to a horizon and replay what was decided in it, and in its twins, so far."""
+        """Go to a horizon and replay what was decided in it, and in its twins, so far.
+
+        The decisions are those for all networks, as ``decided`` gives them.
+        """
         self.number = number
         count = self.config.replications
         first = TRAINING_SEEDS + self.config.seed * SEEDS_PER_RUN + number * count
         world = self.setup.longer
-        path, sight = self._networks(world, range(first, first + count))
+        share = self.setup.share
+        path, sight = self._networks(world, range(first, first + count)[share.columns])
         self.baseline = static_profit(self.setup, world, path)  # (period, B, node)
         killed = draw_kills(self.setup, self.config, number)
-        self.horizon = Horizon(self.setup, world, path, killed, sight)
+        self.horizon = Horizon(self.setup, world, path, killed, sight, self._engine(world, path))
         self.twins = self._twins(world, path, killed, sight)
         for decision in decisions:
-            self.horizon.step(decision)
+            self.horizon.step(own_decision(decision, share))
         if self.twins:
             for decision in counterfactual:
-                self.twins.horizon.step(decision)
+                own = own_decision(decision, share, len(self.twins.specs))
+                self.twins.horizon.step(own)
+
+    def decided(self) -> tuple[Sequence[Decision], Sequence[Decision]]:
+        """What was decided in the horizon so far, and in its twins, for all networks."""
+        ranks, count = self.setup.ranks, self.config.replications
+        decisions = whole_decisions(self.horizon.decisions, ranks, count)
+        if self.twins is None:
+            return decisions, ()
+        twins = self.twins.horizon.decisions
+        return decisions, whole_decisions(twins, ranks, count, len(self.twins.specs))
 
     def _networks(self, world: World, seeds: Sequence[int]) -> tuple[BatchPath, Sight | None]:
         """The sample paths of a horizon, and what its agents see instead of the truth."""
         if self.hardening is None:
-            return paths(world, seeds, np.float32), None
+            return self._paths(world, seeds), None
         reach = self.hardening.reach(self.number)
         return self.hardening.networks(world, seeds, reach, np.float32)
 
@@ -179,9 +196,21 @@ class Sampler:
         if meant_mode(world, self.setup.reward) != "difference":
             return None
         specs = agent_specs(self.setup.world)
-        wide = sight.repeated(len(specs)) if sight else None
-        horizon = Horizon(self.setup, world, widened(path, len(specs)), killed, wide)
-        return Counterfactual(horizon, specs)
+        wide = widened(path, len(specs))
+        seen = sight.repeated(len(specs)) if sight else None
+        engine = self._engine(world, wide, len(specs))
+        return Counterfactual(Horizon(self.setup, world, wide, killed, seen, engine), specs)
+
+    def _paths(self, world: World, seeds: Sequence[int]) -> BatchPath:
+        """The sample paths of a horizon without hardening."""
+        return paths(world, seeds, np.float32)
+
+    def _engine(self, world: World, path: BatchPath, copies: int = 1) -> Any:
+        """What plays the networks on the paths of the horizon, each several times over."""
+        return BatchEngine(world, path, keep_rows=False)
+
+    def close(self) -> None:
+        """Let go of what is more than memory."""
 
     def collect(
         self, weights: Weights, update: int, watch: Callable[[Horizon], None] | None = None

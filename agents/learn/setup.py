@@ -12,6 +12,7 @@ from agents.checkpoint.groups import Group, group_agents
 from agents.learn.batch import Array
 from agents.learn.config import TrainConfig
 from agents.learn.config_parts import Absence, Reward
+from agents.learn.ranks import ALONE, EVERYTHING, Ranks, Share
 from agents.learn.rewards import reward_streams
 from twin.env.act import Codec, codecs
 from twin.env.observe import observation_scale
@@ -57,10 +58,17 @@ class Setup:
     reward: Reward  # what the streams hold
     absence: Absence  # who is out of control now and then
     hardened: bool  # decisions may fail to arrive
+    ranks: Ranks = ALONE  # the processes that train together
+    share: Share = EVERYTHING  # the replications that this process plays
 
     @classmethod
     def of(
-        cls, world: World, levels: Floats, config: TrainConfig, start: Floats | None = None
+        cls,
+        world: World,
+        levels: Floats,
+        config: TrainConfig,
+        start: Floats | None = None,
+        ranks: Ranks = ALONE,
     ) -> Setup:
         """Prepare a world for training around ``start``, by default the static levels."""
         start = levels if start is None else start
@@ -85,6 +93,8 @@ class Setup:
             config.reward,
             config.absence,
             ages,
+            ranks,
+            ranks.share,
         )
 
     @cached_property

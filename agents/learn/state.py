@@ -20,8 +20,9 @@ from safetensors.numpy import save as save_arrays
 from agents.checkpoint.files import sha256, write_folder
 from agents.learn.batch import Weights
 from agents.learn.config import TrainConfig
+from agents.learn.decided import Decision
 from agents.learn.learner import Learner
-from agents.learn.rollout import Decision, Sampler
+from agents.learn.rollout import Sampler
 from agents.stability.guard import Guard
 from twin.errors import TrainingError
 
@@ -55,8 +56,8 @@ def capture(
     good, guarded = guard.state()
     arrays = {**_under("learner", learner.state()), **_weight_arrays(progress.best)}
     arrays |= _under("good", good)
-    twins = sampler.twins.horizon.decisions if sampler.twins else []
-    for place, decisions in (("decision", sampler.horizon.decisions), ("twins", twins)):
+    played, twins = sampler.decided()
+    for place, decisions in (("decision", played), ("twins", twins)):
         for k, decision in enumerate(decisions):
             arrays |= {f"{place}/{k}/{i}": part for i, part in enumerate(decision)}
     counters = {
@@ -64,7 +65,6 @@ def capture(
         "seconds": progress.seconds,
         "best_cost": progress.best_cost,
         "horizon": sampler.number,
-        "decided": len(sampler.horizon.decisions),
         "guard": guarded,
         "config": config.model_dump(mode="json"),
     }
@@ -103,12 +103,8 @@ def load_latest(
         )
     learner.restore(_below("learner", arrays))
     guard.restore(_below("good", arrays), counters["guard"], learner)
-    decided = counters["decided"]
-    sampler.start_horizon(
-        counters["horizon"],
-        _decisions(arrays, "decision", decided),
-        _decisions(arrays, "twins", decided if sampler.twins else 0),
-    )
+    decided = (_decisions(arrays, place) for place in ("decision", "twins"))
+    sampler.start_horizon(counters["horizon"], *decided)
     return Progress(
         _weights(arrays, learner.weights()),
         counters["best_cost"],
@@ -117,10 +113,11 @@ def load_latest(
     )
 
 
-def _decisions(arrays: Arrays, place: str, count: int) -> list[Decision]:
+def _decisions(arrays: Arrays, place: str) -> list[Decision]:
+    count = sum(name.startswith(f"{place}/") for name in arrays)
     return [
         (arrays[f"{place}/{k}/0"], arrays[f"{place}/{k}/1"], arrays[f"{place}/{k}/2"])
-        for k in range(count)
+        for k in range(count // 3)
     ]
 
 

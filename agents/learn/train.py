@@ -8,16 +8,19 @@ a checkpoint holds the rest.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from agents.learn.config import TrainConfig
+from agents.learn.device import usable_device
 from agents.learn.disturbance import Disturbance
-from agents.learn.export import write_bundle
+from agents.learn.export import BUNDLE, write_bundle
 from agents.learn.metrics import TrainingRow
 from agents.learn.parent import read_parent
+from agents.learn.ranks import ALONE, Ranks
 from agents.learn.run import TrainingRun
 from agents.learn.tensors import torch_threads
 from twin.network.world import World
@@ -37,6 +40,7 @@ def train(
     resume: bool = False,
     parent: Path | None = None,
     disturbance: Disturbance | None = None,
+    ranks: Ranks = ALONE,
 ) -> Path:
     """Train a fleet as a correction to the static ``levels`` (node, product); returns the bundle.
 
@@ -50,16 +54,24 @@ def train(
     ``config.guard`` the run is rolled back; every event is in metrics.jsonl. Raises TrainingError
     when the checkpoint to resume from is damaged or of another configuration, and DivergenceError,
     without a guard, when a number is not finite.
+
+    Several ``ranks`` call it with the same arguments and on the same folder, which the first one
+    writes; the result is that of one process to rounding.
     """
+    usable_device(config.device)
     with torch_threads(config.threads):
         origin = read_parent(parent, world) if parent is not None else None
-        run = TrainingRun(world, levels, config, folder, origin, disturbance)
-        run.start(resume)
-        try:
-            while not run.over:
-                row = run.advance()
-                if report is not None:
-                    report(row)
-        finally:
-            run.save()
-        return write_bundle(run, scenario_name, scenario_digest)
+        run = TrainingRun(world, levels, config, folder, origin, disturbance, ranks)
+        with closing(run):
+            run.start(resume)
+            try:
+                while not run.over:
+                    row = run.advance()
+                    if report is not None:
+                        report(row)
+            finally:
+                run.save()
+        if ranks.first:
+            write_bundle(run, scenario_name, scenario_digest)
+        ranks.told_text("written")
+        return folder / BUNDLE
