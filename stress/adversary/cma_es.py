@@ -39,7 +39,7 @@ class CmaEs:
     def __init__(self, space: Space, seed: int) -> None:
         optuna = optuna_for(METHOD)
         if importlib.util.find_spec("cmaes") is None:
-            fix = "Install it: pip install 'logistics-twin[attack]', or use --method cross-entropy."
+            fix = "Install it: pip install 'logistics-twin[train]', or use --method cross-entropy."
             raise UsageError("this search needs cmaes", f"--method {METHOD}", fix=fix)
         drawn = stream(seed, "attack/cma-es").integers(2**32, size=2).tolist()
         with warnings.catch_warnings():

@@ -87,7 +87,7 @@ def optuna_for(method: str) -> Any:
     try:
         optuna = importlib.import_module("optuna")
     except ImportError:
-        fix = "Install it: pip install 'logistics-twin[attack]', or use --method cross-entropy."
+        fix = "Install it: pip install 'logistics-twin[train]', or use --method cross-entropy."
         raise UsageError("this search needs optuna", f"--method {method}", fix=fix) from None
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     return optuna
