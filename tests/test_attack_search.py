@@ -197,7 +197,7 @@ def test_a_missing_package_is_named_with_what_to_do(monkeypatch, method, package
         monkeypatch.setattr("importlib.import_module", missing)
     with pytest.raises(UsageError, match=package) as caught:
         METHODS[method](SPACE, 0)
-    assert "logistics-twin[attack]" in str(caught.value)
+    assert "logistics-twin[train]" in str(caught.value)
 
 
 @pytest.mark.parametrize("method", list(METHODS))
