@@ -77,8 +77,12 @@ class Run:
     ) -> None:
         """Start where a numpy ``engine`` stands, at a decision epoch, and leave it untouched."""
 
+        real = engine.path.demand.dtype
+
         def tensor(array: Any) -> Tensor:
-            return torch.from_numpy(np.array(array)).to(device)
+            found = np.array(array)
+            wider = found.dtype.kind == "f" and found.dtype != real
+            return torch.from_numpy(found.astype(real) if wider else found).to(device)
 
         named = {f.name: getattr(engine.path, f.name) for f in fields(BatchPath)}
         parts = {name: None if a is None else tensor(a) for name, a in named.items()}
