@@ -40,27 +40,27 @@ def row(who: str, mean: float, seed: int = 0, kind: str = "learner", key: str = 
 
 
 def test_every_finished_run_is_on_disk_at_once_and_found_again(tmp_path: Path) -> None:
-    results = Results(tmp_path / "results.jsonl")
+    results = Results(tmp_path / "results.jsonl", Row)
     results.add(row(PATHWISE, 520.0))
     results.add(row(PATHWISE, 521.0, seed=1))
-    assert Results(results.file).rows == results.rows
+    assert Results(results.file, Row).rows == results.rows
 
 
 def test_a_line_cut_short_by_a_kill_is_dropped_and_the_file_goes_on(tmp_path: Path) -> None:
-    results = Results(tmp_path / "results.jsonl")
+    results = Results(tmp_path / "results.jsonl", Row)
     results.add(row(PATHWISE, 520.0))
     with results.file.open("a") as lines:
         lines.write('{"key": "half')
-    again = Results(results.file)
+    again = Results(results.file, Row)
     again.add(row(PATHWISE, 521.0, seed=1))
-    assert len(Results(results.file).rows) == 2
+    assert len(Results(results.file, Row).rows) == 2
 
 
 def test_a_line_that_is_no_result_is_an_error_with_its_place(tmp_path: Path) -> None:
     file = tmp_path / "results.jsonl"
     file.write_text('{"key": "a"}\n')
     with pytest.raises(UsageError, match=r"results\.jsonl:1"):
-        Results(file)
+        Results(file, Row)
 
 
 @pytest.mark.parametrize("problem", PROBLEMS, ids=lambda problem: problem.name)

@@ -53,7 +53,7 @@ def main() -> None:
     parser.add_argument("--keep", type=Path, default=KEPT, help="where trained policies stay")
     asked = parser.parse_args()
     torch.set_num_threads(1)
-    results = Results(asked.results)
+    results = Results(asked.results, Row)
     learners, share = asked.learner or LEARNERS, QUICK_SHARE if asked.quick else 1.0
     for problem in PROBLEMS:
         if asked.only not in problem.name:
@@ -66,7 +66,7 @@ def main() -> None:
             print("\n".join((*table_lines(problem, current(jobs, problem, results)), "")))
 
 
-def run(jobs: Sequence[Job], problem: Problem, results: Results, kept: Path) -> None:
+def run(jobs: Sequence[Job], problem: Problem, results: Results[Row], kept: Path) -> None:
     """What is not in the results yet, one row after the other."""
     missing = [job for job in jobs if job.key not in results.rows]
     references = _missing_references(problem, results)
@@ -78,11 +78,12 @@ def run(jobs: Sequence[Job], problem: Problem, results: Results, kept: Path) -> 
         _keep(row, results)
     if BOUND in references:
         _keep(bound_row(problem, world, rules[STATIC].rule), results)
+    levels = problem.start(world, rules[STATIC].rule.level[0])
     for job in missing:
-        _learn(job, world, rules[STATIC].rule.level[0], results, kept)
+        _learn(job, world, levels, results, kept)
 
 
-def _learn(job: Job, world: World, levels: Floats, results: Results, kept: Path) -> Row:
+def _learn(job: Job, world: World, levels: Floats, results: Results[Row], kept: Path) -> Row:
     """Run a job unless it is done and its policy still there; its parent first."""
     if job.key in results.rows and (kept / job.key).exists():
         return results.rows[job.key]
@@ -92,12 +93,12 @@ def _learn(job: Job, world: World, levels: Floats, results: Results, kept: Path)
     return row
 
 
-def _missing_references(problem: Problem, results: Results) -> list[str]:
+def _missing_references(problem: Problem, results: Results[Row]) -> list[str]:
     names = (STATIC, BOUND) if problem.bounded else (STATIC,)
     return [name for name in names if reference_key(problem, name) not in results.rows]
 
 
-def _keep(row: Row, results: Results) -> None:
+def _keep(row: Row, results: Results[Row]) -> None:
     results.add(row)
     print(
         f"{row.problem:<28}{row.who:<24} seed {row.seed}  {row.mean:>9.2f} +- {row.error:.2f}"
@@ -106,7 +107,7 @@ def _keep(row: Row, results: Results) -> None:
     )
 
 
-def current(jobs: Sequence[Job], problem: Problem, results: Results) -> list[Row]:
+def current(jobs: Sequence[Job], problem: Problem, results: Results[Row]) -> list[Row]:
     """The rows that belong to the settings as they are now."""
     keys = [job.key for job in jobs]
     keys += [reference_key(problem, who) for who in (STATIC, *RULES, BOUND)]

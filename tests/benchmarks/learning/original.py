@@ -36,7 +36,7 @@ from twin.exogenous.path import draw_path
 from twin.network.world import World
 
 Floats = NDArray[np.float64]
-DRIVER = Path(__file__).parent / "drivers" / "or_gym.py"
+DRIVER = Path(__file__).parent / "drivers" / "orgym_episodes.py"
 CACHE = Path(".bench")
 FIRST_SEED = 4_000_000
 REPLY_LIMIT_S = 1_800
@@ -107,7 +107,7 @@ def _compare(
 ) -> None:
     world = problem.world()
     original = Original.of(problem, world.periods)
-    levels = tuned_rules(world)[STATIC].rule.level[0]
+    levels = problem.start(world, tuned_rules(world)[STATIC].rule.level[0])
     played = range(FIRST_SEED, FIRST_SEED + episodes)
     known = original.ask(played)
     for learner in learners:

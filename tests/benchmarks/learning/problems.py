@@ -40,6 +40,9 @@ class Problem:
     learners: Mapping[str, Changes] = field(default_factory=dict)  # changes of the configuration
     judged: int = 1_000  # evaluation paths
     bounded: int = 0  # of them with a perfect-information bound
+    tuned_start: bool = (
+        True  # learners correct tuned levels; else mean demand over lead time and period
+    )
 
     @property
     def higher_is_better(self) -> bool:
@@ -59,6 +62,16 @@ class Problem:
     def world(self) -> World:
         """The compiled scenario."""
         return compile_world(self.scenario.model)
+
+    def start(self, world: World, tuned: Floats) -> Floats:
+        """Order-up-to levels (node, product) that learners correct."""
+        if self.tuned_start:
+            return tuned
+        levels = np.zeros_like(tuned)
+        for lane, node in enumerate(world.destination):
+            wait = 1 + world.lead_periods(lane) + world.order_lag[lane]
+            levels[node] = np.maximum(levels[node], wait * world.throughput[node])
+        return levels
 
     def discount(self, world: World) -> float:
         """Of later periods' cost: the scenario's own."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import Literal
+from typing import Generic, Literal, TypeVar
 
 from pydantic import ValidationError
 
@@ -21,10 +21,19 @@ MOST_BYTES = 64 << 20
 Kind = Literal["learner", "heuristic", "bound"]
 
 
-class Row(Model):
-    """What one policy is worth on the evaluation paths of a problem."""
+class Line(Model):
+    """A line of a results file."""
 
     key: str
+    """Of everything that determines what is in it."""
+
+
+L = TypeVar("L", bound=Line)
+
+
+class Row(Line):
+    """What one policy is worth on the evaluation paths of a problem."""
+
     problem: str
     who: str
     kind: Kind
@@ -49,26 +58,26 @@ def key_of(*parts: object) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-class Results:
-    """Rows by key, in the order in which they were written."""
+class Results(Generic[L]):
+    """Lines by key, in the order in which they were written."""
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, kind: type[L]) -> None:
         """Read what is there.
 
-        Raises UsageError for a line that is not a row; a last line cut short by a kill is dropped.
+        Raises UsageError for a line that is none; a last line cut short by a kill is dropped.
         """
         self.file = file
-        self.rows = {row.key: row for row in _read(file)}
+        self.rows: dict[str, L] = {row.key: row for row in _read(file, kind)}
 
-    def add(self, row: Row) -> None:
-        """Append a row at once."""
+    def add(self, row: L) -> None:
+        """Append a line at once."""
         self.rows[row.key] = row
         self.file.parent.mkdir(parents=True, exist_ok=True)
         with self.file.open("a", encoding="utf-8") as lines:
             lines.write(row.model_dump_json() + "\n")
 
 
-def _read(file: Path) -> list[Row]:
+def _read(file: Path, kind: type[L]) -> list[L]:
     if not file.exists():
         return []
     if file.stat().st_size > MOST_BYTES:
@@ -77,12 +86,12 @@ def _read(file: Path) -> list[Row]:
     whole, _, cut = text.rpartition("\n")
     if cut:
         file.write_text(whole + "\n" if whole else "", encoding="utf-8")
-    return [_row(file, i, line) for i, line in enumerate(whole.splitlines(), 1)]
+    return [_line(file, kind, i, line) for i, line in enumerate(whole.splitlines(), 1)]
 
 
-def _row(file: Path, number: int, line: str) -> Row:
+def _line(file: Path, kind: type[L], number: int, line: str) -> L:
     try:
-        return Row.model_validate_json(line)
+        return kind.model_validate_json(line)
     except ValidationError as error:
         raise UsageError(
             "not a result", f"{file}:{number}", str(error.errors()[0]["msg"]), "a line of a run"
