@@ -13,6 +13,7 @@ import json
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,7 @@ from pydantic import ValidationError
 
 from agents.checkpoint.files import sha256, write_folder
 from agents.checkpoint.groups import Group, Layers, greedy
+from agents.checkpoint.memory import AgentMemory, Cell, actor_cell
 from twin.env.act import Codec, codecs
 from twin.env.policy import CodecPolicy
 from twin.errors import BundleError
@@ -29,8 +31,15 @@ from twin.scenario.quantities import Model
 FORMAT = 1
 MANIFEST, WEIGHTS = "manifest.json", "weights.safetensors"
 Arrays = Mapping[str, NDArray[np.float32]]
-Actor = tuple[Group, Layers, NDArray[np.float32] | None]
-"""The group of an agent, its layers, and the grid it chooses from, where it chooses."""
+
+
+class Actor(NamedTuple):
+    """What one agent acts with."""
+
+    group: Group
+    layers: Layers
+    grid: NDArray[np.float32] | None = None  # (1, action, choice) it chooses from, if it chooses
+    cell: Cell | None = None  # what it remembers with, if it remembers
 
 
 class AgentSpace(Model):
@@ -196,13 +205,24 @@ class ActorPolicy(CodecPolicy):
     ) -> None:
         super().__init__(name, world, levels)
         self._actors = actors
+        self.reset(0)
+
+    def reset(self, seed: int) -> None:
+        """Start a new episode: nothing is remembered."""
+        self._memories = {name: AgentMemory() for name, a in self._actors.items() if a.cell}
 
     def choose(self, agent: str, inputs: NDArray[np.float32]) -> NDArray[np.float64]:
         """An agent's action without exploration: (action, ...) for inputs (observation, ...)."""
-        group, layers, grid = self._actors[agent]
+        group, layers, grid, cell = self._actors[agent]
         columns = group.network_input(agent, inputs).reshape(group.input_size, -1)
-        size = self.codecs[agent].action_size
-        found = greedy(layers, columns, grid).reshape(-1, columns.shape[1])[:size]
+        codec = self.codecs[agent]
+        size = codec.action_size
+        if cell is None:
+            acted = greedy(layers, columns, grid)
+        else:
+            epoch = float(columns[codec.spec.slices["clock"].start, 0])
+            acted = self._memories[agent].act(layers, cell, columns, epoch)
+        found = acted.reshape(-1, columns.shape[1])[:size]
         return found.astype(np.float64).reshape(size, *inputs.shape[1:])
 
 
@@ -219,10 +239,11 @@ class FleetPolicy(ActorPolicy):
     ) -> None:
         found = {codec.spec.name: codec for codec in codecs(world, levels)}
         actors = {
-            agent: (
+            agent: Actor(
                 _group(group, agents, found),
                 actor_layers(arrays, group),
                 _own_grid(arrays, group, agents.index(agent)),
+                actor_cell(arrays, group),
             )
             for group, agents in manifest.groups.items()
             for agent in agents

@@ -58,15 +58,20 @@ def group_agents(codecs: Sequence[Codec], sharing: str) -> tuple[Group, ...]:
     )
 
 
-def forward(layers: Layers, inputs: Inputs) -> Inputs:
-    """Output of a tanh network with a linear last layer: columns (..., in, n) to (..., out, n)."""
+def hidden(layers: Layers, inputs: Inputs) -> Inputs:
+    """What goes into the last layer of a tanh network: columns (..., in, n) to (..., width, n)."""
     x = inputs
     for weight, bias in layers[:-1]:
         x = weight @ x
         x += bias[:, None]
         np.tanh(x, out=x)
+    return x
+
+
+def forward(layers: Layers, inputs: Inputs) -> Inputs:
+    """Output of a tanh network with a linear last layer: columns (..., in, n) to (..., out, n)."""
     weight, bias = layers[-1]
-    out: Inputs = weight @ x + bias[:, None]
+    out: Inputs = weight @ hidden(layers, inputs) + bias[:, None]
     return out
 
 
@@ -76,7 +81,11 @@ def greedy(layers: Layers, inputs: Inputs, grid: Inputs | None = None) -> Inputs
     A Gaussian actor does its mean. With a ``grid`` (agent, action, choice) the network's outputs
     are values of choices, and each action is the choice worth most; ties go to the first.
     """
-    out = forward(layers, inputs)
+    return settled(forward(layers, inputs), grid)
+
+
+def settled(out: Inputs, grid: Inputs | None) -> Inputs:
+    """The actions that outputs mean without exploration: (agent, out, n) to (agent, action, n)."""
     return out if grid is None else chosen(grid, best_choice(choice_values(grid, out)))
 
 

@@ -81,5 +81,6 @@ def learnt_policy(setup: Setup, weights: Weights) -> ActorPolicy:
     for g, (group, layers) in enumerate(zip(setup.groups, weights.layers, strict=True)):
         for i, agent in enumerate(group.group.agents):
             grid = weights.grids[g][i : i + 1] if weights.grids else None
-            actors[agent] = (group.group, layers, grid)
+            cell = weights.cells[g] if weights.cells else None
+            actors[agent] = Actor(group.group, layers, grid, cell)
     return ActorPolicy("learnt", setup.world, np.asarray(setup.start), actors)

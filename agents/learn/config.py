@@ -18,6 +18,7 @@ from agents.learn.config_parts import (
     GuardLimits,
     Pathwise,
     Positive,
+    Recurrent,
     Reward,
     ValueLearning,
 )
@@ -53,6 +54,9 @@ class TrainConfig(Model):
     ``none`` for happo and ``role`` for the others."""
     hidden: Widths = (64, 64)
     """Widths of the actors' tanh layers."""
+    recurrent: Recurrent | None = None
+    """Actors that remember what they saw, learning through time within a segment; mappo, ippo and
+    happo, without warm_start."""
     critic_hidden: Widths = (64, 64)
     """Widths of the critic's tanh layers."""
     initial_log_std: float = -0.7
@@ -126,6 +130,12 @@ class TrainConfig(Model):
     def _only_actors_can_be_warmed(self) -> Self:
         if self.warm_start > 0 and self.algorithm not in GAUSSIAN:
             raise ValueError(f"warm_start needs one of {', '.join(GAUSSIAN)}")
+        return self
+
+    @model_validator(mode="after")
+    def _only_actors_remember(self) -> Self:
+        if self.recurrent and (self.algorithm not in GAUSSIAN or self.warm_start > 0):
+            raise ValueError(f"recurrent needs one of {', '.join(GAUSSIAN)}, without warm_start")
         return self
 
     @model_validator(mode="after")

@@ -114,6 +114,13 @@ class Absence(Model):
         return self.down or self.kill > 0
 
 
+class Recurrent(Model):
+    """Actors that remember: a gated recurrent unit between hidden layers and head."""
+
+    hidden: Annotated[int, Field(ge=1, le=1_024)] = 32
+    """Units."""
+
+
 class Pathwise(Model):
     """What the gradient through the twin needs."""
 

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.checkpoint.groups import best_choice, choice_values, chosen, forward
+from agents.checkpoint.groups import best_choice, choice_values, chosen
 from agents.learn.batch import Array, GroupBatch, Weights
 from agents.learn.config import TrainConfig
+from agents.learn.memory import Memory
 from agents.learn.setup import Setup
 from twin.exogenous.streams import stream
 
@@ -37,10 +38,11 @@ class Acted:
 class Explorer(Protocol):
     """Acts for the groups of a setup through one segment."""
 
-    def act(self, g: int, vector: Floats, k: int) -> Acted:
+    def act(self, g: int, vector: Floats, k: int, memory: Memory) -> Acted:
         """What group ``g`` does in step ``k``, from the padded global vector (size + 1, B).
 
-        B may be several times the replications: noise is then repeated, block by block.
+        B may be several times the replications: noise is then repeated, block by block. The
+        ``memory`` of the networks takes in what the agents see.
         """
 
 
@@ -64,13 +66,13 @@ class Gaussian:
             for group in setup.groups
         ]
 
-    def act(self, g: int, vector: Floats, k: int) -> Acted:
+    def act(self, g: int, vector: Floats, k: int, memory: Memory) -> Acted:
         """Mean plus noise, and the log density of the sum."""
         group, log_std = self.setup.groups[g], self.weights.log_std[g]
         noise = _repeated(self.noise[g][k], vector)
         inputs = group.inputs(vector)
         std: Array = np.exp(log_std)
-        actions = forward(self.weights.layers[g], inputs) + std[..., None] * noise
+        actions = self.weights.outputs(g, inputs, memory) + std[..., None] * noise
         density = (0.5 * noise**2 + log_std[..., None] + HALF_LOG_2PI) * group.used[..., None]
         return Acted(inputs, actions, actions, -density.sum(axis=1))
 
@@ -88,11 +90,11 @@ class EpsilonGreedy:
             self.explores.append(rng.random(shape, dtype=np.float32) < weights.epsilon)
             self.random.append(_random_choice(grid, rng.random(shape, dtype=np.float32)))
 
-    def act(self, g: int, vector: Floats, k: int) -> Acted:
+    def act(self, g: int, vector: Floats, k: int, memory: Memory) -> Acted:
         """The actions, and the index of the choice as what is recorded."""
         inputs = self.setup.groups[g].inputs(vector)
         grid = self.weights.grids[g]
-        best = best_choice(choice_values(grid, forward(self.weights.layers[g], inputs)))
+        best = best_choice(choice_values(grid, self.weights.outputs(g, inputs, memory)))
         explores, random = self.explores[g][k], self.random[g][k]
         index = np.where(_repeated(explores, vector), _repeated(random, vector), best)
         nothing = np.zeros((len(grid), inputs.shape[-1]), dtype=np.float32)
@@ -115,10 +117,15 @@ def _random_choice(grid: Array, uniform: Array) -> NDArray[np.intp]:
 
 
 def group_batches(
-    steps: Sequence[Sequence[Acted]], cut_inputs: Sequence[Sequence[Array]]
+    steps: Sequence[Sequence[Acted]],
+    cut_inputs: Sequence[Sequence[Array]],
+    remembered: Sequence[Array] = (),
 ) -> tuple[GroupBatch, ...]:
-    """What each group saw and did in a segment, from what it did in each period."""
-    return tuple(
+    """What each group saw and did in a segment, from what it did in each period.
+
+    ``remembered`` is what recurrent actors remembered at its start, group by group.
+    """
+    groups = tuple(
         GroupBatch(
             inputs=_stacked([acted.inputs for acted in of_group]),
             actions=_stacked([acted.recorded for acted in of_group]),
@@ -131,6 +138,9 @@ def group_batches(
             zip(*steps, strict=True), zip(*cut_inputs, strict=True), strict=True
         )
     )
+    if not remembered:
+        return groups
+    return tuple(replace(g, memory=m) for g, m in zip(groups, remembered, strict=True))
 
 
 def _stacked(parts: list[Array]) -> Array:

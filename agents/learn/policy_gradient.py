@@ -23,7 +23,7 @@ from agents.learn.gae import advantages
 from agents.learn.learner import UpdateStats
 from agents.learn.masked import Counts, explained, huber, in_control, mean_over, moments
 from agents.learn.networks import make_actors, weights_of
-from agents.learn.parent import Parent, copy_layers, copy_spread
+from agents.learn.parent import Parent, copy_cell, copy_layers, copy_spread
 from agents.learn.rollout import Sampler, Segment
 from agents.learn.setup import Setup
 from agents.learn.tensors import (
@@ -34,6 +34,7 @@ from agents.learn.tensors import (
     set_rate,
     tensor_arrays,
 )
+from agents.learn.unrolling import Unrolling
 from twin.exogenous.streams import stream
 
 Step = tuple[float, float, float]
@@ -93,6 +94,7 @@ class PolicyGradient:
     def adopt(self, parent: Parent) -> None:
         """Give the actors the parent's weights and exploration; the critic starts afresh."""
         for name, actor in zip(self.names, self.actors, strict=True):
+            copy_cell(actor.mean, parent, name)
             copy_layers(actor.mean, parent, name)
             copy_spread(actor.log_std, parent, name)
 
@@ -161,9 +163,14 @@ class PolicyGradient:
         return steps
 
     def _minibatches(self, data: Data, order: np.random.Generator) -> tuple[Tensor, ...]:
-        """Rows of one pass in random order, in equal parts."""
-        rows = torch.from_numpy(order.permutation(len(data.advantage))).to(self.device)
-        return rows.tensor_split(self.config.minibatches)
+        """Rows of one pass in random order, in equal parts; whole sequences if actors remember."""
+        unrolled = data.unrolling
+        count = unrolled.replications if unrolled else len(data.advantage)
+        rows = torch.from_numpy(order.permutation(count)).to(self.device)
+        if unrolled is None:
+            return rows.tensor_split(self.config.minibatches)
+        parts = rows.tensor_split(min(self.config.minibatches, count))
+        return tuple(unrolled.rows(part) for part in parts)
 
     def _in_control(self, batch: Batch) -> Counts | None:
         """Agents in control per column: (period, replication, column); None for all, always."""
@@ -199,7 +206,8 @@ class PolicyGradient:
             for g in batch.groups
         ]
         seen = [self._rows(inputs) for inputs in self.critic.inputs(batch)]
-        data = Data(groups, seen, self._rows(scaled), self._rows(targets))
+        unrolling = Unrolling.of(batch, self.device)
+        data = Data(groups, seen, self._rows(scaled), self._rows(targets), unrolling=unrolling)
         if batch.alive is None or counts is None:
             return data
         sizes = [len(own) for own in self.critic.columns]
@@ -242,13 +250,18 @@ class PolicyGradient:
         clipped = mean_over(((ratio - 1).abs() > clip).float(), alive)
         return loss.item(), kl.item(), clipped.item()
 
-    def _log_ratio(self, data: Data, g: int, rows: Tensor | slice) -> Tensor:
+    def _log_ratio(self, data: Data, g: int, rows: Tensor) -> Tensor:
         """How much likelier each agent's action has become, in logs: (row, agent).
 
         Zero, with zero gradients, where an agent was not in control: it did something else.
         """
         inputs, actions, old = data.groups[g]
-        new = self.actors[g].log_probability(inputs[rows], actions[rows], self.used[g])
+        actor = self.actors[g]
+        if data.unrolling is None:
+            mean = actor.mean(inputs[rows])
+        else:
+            mean = data.unrolling.outputs(actor.mean, g, inputs, rows)
+        new = actor.log_density(mean, actions[rows], self.used[g])
         moved = new - old[rows]
         return moved if data.alive is None else torch.where(data.alive[g][rows], moved, 0.0)
 

@@ -9,12 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.checkpoint.groups import Layers, greedy
+from agents.checkpoint.groups import Layers
+from agents.checkpoint.memory import Cell
 from agents.learn.absence import Flags, absent_of, batch_flags, draw_kills
 from agents.learn.batch import Array, Batch, Weights
 from agents.learn.config import TrainConfig
 from agents.learn.counterfactual import Counterfactual, widened
 from agents.learn.explore import explorer_of, group_batches
+from agents.learn.memory import Memory
 from agents.learn.rewards import meant_mode, potential, reward_streams, shaping
 from agents.learn.setup import Setup
 from twin.engine.batch import BatchEngine, BatchPath, stack_paths
@@ -54,6 +56,7 @@ class Horizon:
         """``killed`` (period, agent, B) says which agents are out of control when, besides down."""
         self.setup = setup
         self.absent = absent_of(setup, path, killed)
+        self.memory = Memory(setup.groups, setup.units, path.replications)
         self.world = world
         self.rule = OrderingRule("base_stock", setup.levels[None, :, :, None])
         self.engine = BatchEngine(world, path, keep_rows=False)
@@ -163,6 +166,7 @@ class Sampler:
         """
         periods = self.config.segment
         explorer = explorer_of(self.setup, self.config, weights, update)
+        remembered = self.horizon.memory.rows()
         steps, states, profits, static, extra = [], [], [], [], []
         cut = np.zeros(periods, dtype=np.bool_)
         cut_states, cut_inputs = [], []
@@ -173,7 +177,10 @@ class Sampler:
                 watch(horizon)
             states.append(self._state())
             alive.append(horizon.alive)
-            acted = [explorer.act(g, horizon.vector, k) for g in range(len(weights.layers))]
+            acted = [
+                explorer.act(g, horizon.vector, k, horizon.memory)
+                for g in range(len(weights.layers))
+            ]
             static.append(self.baseline[horizon.t])
             phi = self._potential()
             without = self.twins.step(explorer, k) if self.twins else 0.0
@@ -187,7 +194,7 @@ class Sampler:
                 cut_inputs.append([g.inputs(self.horizon.vector) for g in self.setup.groups])
             if horizon.over:
                 self.start_horizon(self.number + 1)
-        groups = group_batches(steps, cut_inputs)
+        groups = group_batches(steps, cut_inputs, remembered)
         gained, static_profit = np.array(profits), np.array(static)
         rewards = self._rewards(gained, static_profit, extra)
         seen = _columns_last(states), cut, _columns_last(cut_states)
@@ -258,18 +265,20 @@ def evaluate(
     seeds: Sequence[int],
     grids: Sequence[Array] = (),
     discount: float = 1.0,
+    cells: Sequence[Cell] = (),
 ) -> Floats:
     """Cost per period of greedy actors on each seed, later periods discounted: (seed,).
 
-    ``grids`` (agent, action, choice), one per group, are what actors with a grid choose from.
+    ``grids`` (agent, action, choice), one per group, are what actors with a grid choose from,
+    ``cells``, one per group, what recurrent ones remember with.
     """
-    found: Sequence[Array | None] = grids or [None] * len(layers)
+    weights = Weights(tuple(layers), grids=tuple(grids), cells=tuple(cells))
     horizon = Horizon(setup, setup.world, paths(setup.world, seeds))
     rows = []
     while not horizon.over:
         actions = [
-            greedy(of_group, group.inputs(horizon.vector), grid)
-            for group, of_group, grid in zip(setup.groups, layers, found, strict=True)
+            weights.greedy(g, group.inputs(horizon.vector), horizon.memory)
+            for g, group in enumerate(setup.groups)
         ]
         rows.append(horizon.step(horizon.decision(actions)).sum(axis=1))
     return mean_cost(rows, discount)

@@ -77,8 +77,8 @@ class TrainingRun:
 
         It is discounted where the scenario says so, for that is what a fleet is to minimise.
         """
-        layers, grids = weights.layers, weights.grids
-        return float(evaluate(self.setup, layers, self._seeds, grids, self.discount).mean())
+        acting = weights.layers, self._seeds, weights.grids, self.discount, weights.cells
+        return float(evaluate(self.setup, *acting).mean())
 
     def start(self, resume: bool) -> None:
         """Go on from the newest checkpoint, or start afresh in a folder without one.

@@ -56,6 +56,7 @@ class Setup:
     foresight: int  # periods of coming demand that the critic sees
     reward: Reward  # what the streams hold
     absence: Absence  # who is out of control now and then
+    units: int  # that each actor remembers with; 0: none
 
     @classmethod
     def of(
@@ -82,6 +83,7 @@ class Setup:
             config.foresight,
             config.reward,
             config.absence,
+            config.recurrent.hidden if config.recurrent else 0,
         )
 
     @cached_property

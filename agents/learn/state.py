@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +18,11 @@ from safetensors.numpy import load as load_arrays
 from safetensors.numpy import save as save_arrays
 
 from agents.checkpoint.files import sha256, write_folder
+from agents.checkpoint.memory import Cell
 from agents.learn.batch import Weights
 from agents.learn.config import TrainConfig
 from agents.learn.learner import Learner
-from agents.learn.rollout import Decision, Sampler
+from agents.learn.rollout import Decision, Horizon, Sampler
 from agents.stability.guard import Guard
 from twin.errors import TrainingError
 
@@ -55,6 +56,8 @@ def capture(
     good, guarded = guard.state()
     arrays = {**_under("learner", learner.state()), **_weight_arrays(progress.best)}
     arrays |= _under("good", good)
+    for place, horizon in _horizons(sampler):
+        arrays |= {f"memory/{place}/{g}": m for g, m in enumerate(horizon.memory.state)}
     twins = sampler.twins.horizon.decisions if sampler.twins else []
     for place, decisions in (("decision", sampler.horizon.decisions), ("twins", twins)):
         for k, decision in enumerate(decisions):
@@ -109,12 +112,21 @@ def load_latest(
         _decisions(arrays, "decision", decided),
         _decisions(arrays, "twins", decided if sampler.twins else 0),
     )
+    for place, horizon in _horizons(sampler):
+        count = len(horizon.memory.state)
+        horizon.memory.state = [arrays[f"memory/{place}/{g}"] for g in range(count)]
     return Progress(
         _weights(arrays, learner.weights()),
         counters["best_cost"],
         counters["update"],
         counters["seconds"],
     )
+
+
+def _horizons(sampler: Sampler) -> list[tuple[str, Horizon]]:
+    """The networks under way, and their twins where there are any."""
+    twins = [("twins", sampler.twins.horizon)] if sampler.twins else []
+    return [("networks", sampler.horizon), *twins]
 
 
 def _decisions(arrays: Arrays, place: str, count: int) -> list[Decision]:
@@ -159,6 +171,8 @@ def _weight_arrays(best: Weights) -> Arrays:
     arrays: Arrays = {}
     for g, log_std in enumerate(best.log_std):
         arrays[f"best/{g}/log_std"] = log_std
+    for g, cell in enumerate(best.cells):
+        arrays |= {f"best/{g}/cell/{f.name}": getattr(cell, f.name) for f in fields(Cell)}
     for g, layers in enumerate(best.layers):
         for i, (weight, bias) in enumerate(layers):
             arrays |= {f"best/{g}/{i}/weight": weight, f"best/{g}/{i}/bias": bias}
@@ -175,4 +189,8 @@ def _weights(arrays: Arrays, now: Weights) -> Weights:
         for g, of_group in enumerate(now.layers)
     )
     log_std = tuple(arrays[f"best/{g}/log_std"] for g in range(len(now.log_std)))
-    return replace(now, layers=layers, log_std=log_std)
+    cells = tuple(
+        Cell(*(arrays[f"best/{g}/cell/{f.name}"] for f in fields(Cell)))
+        for g in range(len(now.cells))
+    )
+    return replace(now, layers=layers, log_std=log_std, cells=cells)

@@ -73,7 +73,9 @@ def one_run(world: World, levels: Any, config: TrainConfig) -> Outcome:
             watching += time.process_time() - pause
         cpu = time.process_time() - start - watching
         best = run.progress.best
-        cost = float(evaluate(run.setup, best.layers, HELD_OUT, best.grids).mean())
+        cost = float(
+            evaluate(run.setup, best.layers, HELD_OUT, best.grids, cells=best.cells).mean()
+        )
         static = float(evaluate_static(run.setup, HELD_OUT).mean())
         drift = float(np.mean(moved)) if moved else None
         return Outcome((static - cost) / abs(static), cost, drift, cpu, run.progress.update)
