@@ -20,9 +20,10 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from agents.checkpoint.files import sha256, write_folder
-from agents.checkpoint.groups import Group, Layers, greedy
+from agents.checkpoint.groups import Group, Layers, forward, settled
 from agents.checkpoint.memory import AgentMemory, Cell, actor_cell
 from twin.env.act import Codec, codecs
+from twin.env.choices import Choices, Flags
 from twin.env.policy import CodecPolicy
 from twin.errors import BundleError
 from twin.network.world import World
@@ -31,6 +32,7 @@ from twin.scenario.quantities import Model
 FORMAT = 1
 MANIFEST, WEIGHTS = "manifest.json", "weights.safetensors"
 Arrays = Mapping[str, NDArray[np.float32]]
+Floats = NDArray[np.float64]
 
 
 class Actor(NamedTuple):
@@ -40,6 +42,7 @@ class Actor(NamedTuple):
     layers: Layers
     grid: NDArray[np.float32] | None = None  # (1, action, choice) it chooses from, if it chooses
     cell: Cell | None = None  # what it remembers with, if it remembers
+    choices: Choices | None = None  # which choices are possible, if that depends on the state
 
 
 class AgentSpace(Model):
@@ -211,17 +214,36 @@ class ActorPolicy(CodecPolicy):
         """Start a new episode: nothing is remembered."""
         self._memories = {name: AgentMemory() for name, a in self._actors.items() if a.cell}
 
-    def choose(self, agent: str, inputs: NDArray[np.float32]) -> NDArray[np.float64]:
-        """An agent's action without exploration: (action, ...) for inputs (observation, ...)."""
-        group, layers, grid, cell = self._actors[agent]
+    def act(self, observations: Mapping[str, NDArray[np.float64]]) -> dict[str, Floats]:
+        """Decode each agent's action against its own observation."""
+        wishes = {}
+        for name, seen in observations.items():
+            codec, choices = self.codecs[name], self._actors[name].choices
+            possible = choices.possible(seen.reshape(len(seen), -1)) if choices else None
+            action = self.choose(name, codec.scaled(seen), possible)
+            wishes[name] = codec.decode(seen, action)
+        return wishes
+
+    def choose(
+        self, agent: str, inputs: NDArray[np.float32], possible: Flags | None = None
+    ) -> Floats:
+        """An agent's action without exploration: (action, ...) for inputs (observation, ...).
+
+        ``possible`` (action, choice, column) is what it can choose; None: all of its grid.
+        """
+        group, layers, grid, cell, _ = self._actors[agent]
         columns = group.network_input(agent, inputs).reshape(group.input_size, -1)
         codec = self.codecs[agent]
         size = codec.action_size
         if cell is None:
-            acted = greedy(layers, columns, grid)
+            out = forward(layers, columns)
         else:
             epoch = float(columns[codec.spec.slices["clock"].start, 0])
-            acted = self._memories[agent].act(layers, cell, columns, epoch)
+            out = self._memories[agent].act(layers, cell, columns, epoch)
+        if grid is not None and possible is not None:
+            padding = ((0, grid.shape[1] - len(possible)), (0, 0), (0, 0))
+            possible = np.pad(possible, padding)[None]
+        acted = settled(out, grid, possible)
         found = acted.reshape(-1, columns.shape[1])[:size]
         return found.astype(np.float64).reshape(size, *inputs.shape[1:])
 
@@ -244,6 +266,7 @@ class FleetPolicy(ActorPolicy):
                 actor_layers(arrays, group),
                 _own_grid(arrays, group, agents.index(agent)),
                 actor_cell(arrays, group),
+                _choices(manifest, world, found[agent], arrays.get(f"actor/{group}/grid"), agents),
             )
             for group, agents in manifest.groups.items()
             for agent in agents
@@ -256,6 +279,20 @@ def _own_grid(arrays: Arrays, group: str, index: int) -> NDArray[np.float32] | N
     """What one agent of a group chooses from (1, action, choice); None where it acts freely."""
     grid = arrays.get(f"actor/{group}/grid")
     return None if grid is None else grid[index : index + 1]
+
+
+def _choices(
+    manifest: BundleManifest,
+    world: World,
+    codec: Codec,
+    grid: NDArray[np.float32] | None,
+    agents: tuple[str, ...],
+) -> Choices | None:
+    """What an agent that chooses can choose in a state, where it was trained with such masks."""
+    options = manifest.config.get("value_learning")
+    if grid is None or not isinstance(options, dict) or not options.get("masks"):
+        return None
+    return Choices(world, codec, grid[agents.index(codec.spec.name), : codec.action_size])
 
 
 def _group(name: str, agents: tuple[str, ...], found: Mapping[str, Codec]) -> Group:

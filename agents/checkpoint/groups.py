@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from twin.env.act import Codec
 
 Inputs = NDArray[np.float32]
+Flags = NDArray[np.bool_]
 Layers = tuple[tuple[Inputs, Inputs], ...]
 """(weight (out, in), bias (out,)) of each layer."""
 
@@ -84,18 +85,19 @@ def greedy(layers: Layers, inputs: Inputs, grid: Inputs | None = None) -> Inputs
     return settled(forward(layers, inputs), grid)
 
 
-def settled(out: Inputs, grid: Inputs | None) -> Inputs:
+def settled(out: Inputs, grid: Inputs | None, possible: Flags | None = None) -> Inputs:
     """The actions that outputs mean without exploration: (agent, out, n) to (agent, action, n)."""
-    return out if grid is None else chosen(grid, best_choice(choice_values(grid, out)))
+    return out if grid is None else chosen(grid, best_choice(choice_values(grid, out, possible)))
 
 
-def choice_values(grid: Inputs, outputs: Inputs) -> Inputs:
+def choice_values(grid: Inputs, outputs: Inputs, possible: Flags | None = None) -> Inputs:
     """Outputs (agent, action x choice, n) as (agent, action, choice, n); forbidden ones -inf.
 
-    NaN in the grid forbids a choice.
+    NaN in the grid forbids a choice; ``possible`` (agent, action, choice, n) is what is left of it.
     """
     values = outputs.reshape(*grid.shape, outputs.shape[-1])
-    return np.where(np.isnan(grid)[..., None], np.float32(-np.inf), values)
+    offered = np.isfinite(grid)[..., None] if possible is None else possible
+    return np.where(offered, values, np.float32(-np.inf))
 
 
 def best_choice(values: Inputs) -> NDArray[np.intp]:

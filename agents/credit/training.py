@@ -82,5 +82,6 @@ def learnt_policy(setup: Setup, weights: Weights) -> ActorPolicy:
         for i, agent in enumerate(group.group.agents):
             grid = weights.grids[g][i : i + 1] if weights.grids else None
             cell = weights.cells[g] if weights.cells else None
-            actors[agent] = Actor(group.group, layers, grid, cell)
+            choices = setup.masks[g][i] if setup.masks else None
+            actors[agent] = Actor(group.group, layers, grid, cell, choices)
     return ActorPolicy("learnt", setup.world, np.asarray(setup.start), actors)

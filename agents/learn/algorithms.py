@@ -18,6 +18,9 @@ Algorithm = Literal["mappo", "ippo", "happo", "vdn", "iql", "pathwise"]
 GAUSSIAN: tuple[Algorithm, ...] = ("mappo", "ippo", "happo")
 """Those that train Gaussian actors by what their critics say."""
 
+CHOOSING: tuple[Algorithm, ...] = ("vdn", "iql")
+"""Those that learn what choices on a grid are worth."""
+
 ALGORITHMS: dict[Algorithm, str] = {
     "mappo": "agents.learn.mappo:Mappo",
     "ippo": "agents.learn.ippo:Ippo",

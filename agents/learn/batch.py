@@ -27,6 +27,8 @@ class GroupBatch:
     log_probability: Array  # (period, replication, agent) when it was chosen
     cut_inputs: Array  # (cut, replication, agent, in) what they would have seen after each cut
     memory: Array | None = None  # (replication, agent, unit) where the segment starts, if any
+    possible: Flags | None = None  # (period, replication, agent, action, choice); None: the grid's
+    cut_possible: Flags | None = None  # (cut, replication, ...) after each cut
 
 
 @dataclass(frozen=True)
@@ -58,10 +60,13 @@ class Weights:
             return forward(self.layers[g], inputs)
         return memory.act(g, self.layers[g], self.cells[g], inputs)
 
-    def greedy(self, g: int, inputs: Array, memory: Memory) -> Array:
-        """What a group does without exploration: (agent, action, B)."""
+    def greedy(self, g: int, inputs: Array, memory: Memory, possible: Flags | None = None) -> Array:
+        """What a group does without exploration: (agent, action, B).
+
+        ``possible`` (agent, action, choice, B) is what can be chosen; None: all of the grid.
+        """
         out = self.outputs(g, inputs, memory)
-        return settled(out, self.grids[g] if self.grids else None)
+        return settled(out, self.grids[g] if self.grids else None, possible)
 
     def plain(self) -> Weights:
         """The same without inputs to the last layer: what the biases alone do, whatever is seen."""

@@ -77,6 +77,18 @@ class Horizon:
         alive: Flags = self.absent.alive[self.t]
         return alive
 
+    def possible(self, g: int) -> Flags | None:
+        """What the agents of a group can choose: (agent, action, choice, B); None: always all."""
+        if not self.setup.masks:
+            return None
+        group, masks = self.setup.groups[g], self.setup.masks[g]
+        shape = (*group.used.shape, masks[0].grid.shape[1], self.vector.shape[-1])
+        found = np.zeros(shape, dtype=np.bool_)
+        for i, mask in enumerate(masks):
+            seen = self.vector[group.places[i, : mask.codec.spec.size]]
+            found[i, : mask.codec.action_size] = mask.possible(seen)
+        return found
+
     def static_decision(self) -> Decision:
         """What the network does where no agent decides: order up to the levels, no truck waits."""
         world, engine = self.world, self.engine
@@ -170,7 +182,7 @@ class Sampler:
         steps, states, profits, static, extra = [], [], [], [], []
         cut = np.zeros(periods, dtype=np.bool_)
         cut_states, cut_inputs = [], []
-        alive, cut_alive = [], []
+        alive, cut_alive, cut_possible = [], [], []
         for k in range(periods):
             horizon = self.horizon
             if watch is not None and (k == 0 or cut[k - 1]):
@@ -178,8 +190,7 @@ class Sampler:
             states.append(self._state())
             alive.append(horizon.alive)
             acted = [
-                explorer.act(g, horizon.vector, k, horizon.memory)
-                for g in range(len(weights.layers))
+                explorer.act(g, horizon.vector, k, horizon) for g in range(len(weights.layers))
             ]
             static.append(self.baseline[horizon.t])
             phi = self._potential()
@@ -191,10 +202,11 @@ class Sampler:
                 cut[k] = True
                 cut_states.append(self._state())
                 cut_alive.append(self.horizon.alive)
+                cut_possible.append([self.horizon.possible(g) for g in range(len(weights.layers))])
                 cut_inputs.append([g.inputs(self.horizon.vector) for g in self.setup.groups])
             if horizon.over:
                 self.start_horizon(self.number + 1)
-        groups = group_batches(steps, cut_inputs, remembered)
+        groups = group_batches(steps, cut_inputs, remembered, cut_possible)
         gained, static_profit = np.array(profits), np.array(static)
         rewards = self._rewards(gained, static_profit, extra)
         seen = _columns_last(states), cut, _columns_last(cut_states)
@@ -277,7 +289,7 @@ def evaluate(
     rows = []
     while not horizon.over:
         actions = [
-            weights.greedy(g, group.inputs(horizon.vector), horizon.memory)
+            weights.greedy(g, group.inputs(horizon.vector), horizon.memory, horizon.possible(g))
             for g, group in enumerate(setup.groups)
         ]
         rows.append(horizon.step(horizon.decision(actions)).sum(axis=1))

@@ -9,11 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.checkpoint.groups import Group, group_agents
+from agents.learn.algorithms import CHOOSING
 from agents.learn.batch import Array
 from agents.learn.config import TrainConfig
 from agents.learn.config_parts import Absence, Reward
 from agents.learn.rewards import reward_streams
 from twin.env.act import Codec, codecs
+from twin.env.choices import Choices, choices_of
 from twin.env.observe import observation_scale
 from twin.network.world import World
 
@@ -57,6 +59,7 @@ class Setup:
     reward: Reward  # what the streams hold
     absence: Absence  # who is out of control now and then
     units: int  # that each actor remembers with; 0: none
+    masks: tuple[tuple[Choices, ...], ...]  # per group and agent; none unless states forbid choices
 
     @classmethod
     def of(
@@ -84,6 +87,7 @@ class Setup:
             config.reward,
             config.absence,
             config.recurrent.hidden if config.recurrent else 0,
+            _masks(world, groups, config),
         )
 
     @cached_property
@@ -140,6 +144,19 @@ class Setup:
     def agents(self) -> int:
         """Number of agents."""
         return sum(len(g.group.agents) for g in self.groups)
+
+
+def _masks(
+    world: World, groups: tuple[GroupSetup, ...], config: TrainConfig
+) -> tuple[tuple[Choices, ...], ...]:
+    """What each agent chooses from, where that is to depend on the state."""
+    options = config.value_learning
+    if config.algorithm not in CHOOSING or not options.masks:
+        return ()
+    return tuple(
+        tuple(choices_of(world, codec, options.choices, options.bend) for codec in group.codecs)
+        for group in groups
+    )
 
 
 def _group(

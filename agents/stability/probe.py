@@ -39,7 +39,10 @@ class Probe:
             inputs = [group.inputs(horizon.vector) for group in setup.groups]
             for rows, of_group in zip(seen, inputs, strict=True):
                 rows.append(of_group)
-            acted = [weights.greedy(g, x, horizon.memory) for g, x in enumerate(inputs)]
+            acted = [
+                weights.greedy(g, x, horizon.memory, horizon.possible(g))
+                for g, x in enumerate(inputs)
+            ]
             horizon.step(horizon.decision(acted))
         joined = tuple(np.concatenate(rows, axis=-1) for rows in seen)
         count = horizon.engine.path.replications
