@@ -10,6 +10,7 @@ bundle/         the trained fleet
 agent/          or the agent of a third party
 audit.json      who contributes what, by ``twin audit`` or ``twin judge``
 attack.json, attack/, regressions/   what the adversary found, by ``twin attack``
+suites/         campaigns of other suites than the one the run was trained under
 cases.*, verdict.json, manifest.json, playback.json, traces/, report.html   see stress.results
 """
 
@@ -153,7 +154,7 @@ def create_run(
         command=command,
         settings=settings or {},
         versions=_versions(),
-        commit=_commit(),
+        commit=current_commit(),
         started=now.isoformat(timespec="seconds"),
         machine=f"{platform.machine()}, {os.cpu_count()} processors, {platform.platform()}",
     )
@@ -213,7 +214,7 @@ def _versions() -> dict[str, str]:
     return found
 
 
-def _commit() -> str:
+def current_commit() -> str:
     """The commit of the checkout this package lies in, with a plus sign when it was changed."""
     here = Path(__file__).resolve().parent.parent
     try:

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 from rich.progress import Progress
 
 from agents.baselines import TunedRule, rule_from_json, rule_to_json, tune_baselines
+from agents.joining import Invitation, invite
+from agents.learn.ranks import ALONE, Ranks
 from agents.runs import RunFolder
 from twin.env.rules import TUNED_KINDS, OrderingRule, RuleKind
 from twin.network.world import World
@@ -20,6 +22,7 @@ from twin.progress import Stage, stage
 
 if TYPE_CHECKING:
     from agents.learn.config import TrainConfig
+    from agents.learn.disturbance import Disturbance
     from agents.learn.metrics import TrainingRow
 
 STATIC: RuleKind = "base_stock"
@@ -64,27 +67,37 @@ def train_stage(
     config: TrainConfig,
     display: Progress,
     parent: Path | None = None,
+    disturbance: Disturbance | None = None,
+    ranks: Ranks = ALONE,
 ) -> Path:
     """Train a fleet as a correction to the static policy, or go on where training stopped.
 
-    With a ``parent`` bundle training starts from that fleet.
+    With a ``parent`` bundle training starts from that fleet; a ``disturbance`` hardens it. Other
+    ``ranks`` are told to join.
     """
     from agents.learn.train import train
 
+    resume = (folder.path / "checkpoints").is_dir()
+    levels, trained = static.level[0], folder.bundle.is_dir()
+    where, first = str(folder.path), str(parent or "")
+    told = Invitation(run=where, trained=trained, resume=resume, levels=levels, parent=first)
+    invite(ranks, told)
     with stage(display, "train") as line:
-        if folder.bundle.is_dir():
+        if trained:
             line(1.0, "already trained")
             return folder.bundle
         return train(
             world,
             folder.record.scenario,
             folder.record.scenario_digest,
-            static.level[0],
+            levels,
             config,
             folder.path,
             report=lambda row: _live(line, display, row, config.agent_steps),
-            resume=(folder.path / "checkpoints").is_dir(),
+            resume=resume,
             parent=parent,
+            disturbance=disturbance,
+            ranks=ranks,
         )
 
 

@@ -27,9 +27,11 @@ def report(run: Path) -> None:
 @json_option
 def prove(as_json: bool, **options: Any) -> int:
     """Take SCENARIO to a judged fleet: tune, train, stress, judge, promote or refuse, report."""
+    from agents.learn.launched import refuse_ranks
     from reports.prove import prove_scenario
     from stress.wording import verdict_lines
 
+    refuse_ranks("twin prove")
     outcome = prove_scenario(plan_of(options), quiet=as_json)
     verdict = outcome.verdict
     if as_json:

@@ -11,18 +11,19 @@ the tables.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 from stress.case import Case
-from stress.executor import SERIAL, Executor, execute
+from stress.executor import SERIAL, Executor, execute_in_turn
 from stress.expand import Campaign, expand, left_out
 from stress.export import write_exports
 from stress.invariants import Sometimes, sometimes
 from stress.results import NOMINAL, CaseResult
 from stress.sharding import Shard
+from stress.spec import StressSuite
 from stress.steady import has_failed, steady_state_problem
 from stress.store import Journal, by_id, campaign_digest, drop_table, read_journal, write_table
 
@@ -46,6 +47,8 @@ class CampaignReport:
     """What should happen at least once, and in how many episodes it did."""
     left_out: tuple[str, ...] = ()
     """Faults that mean nothing in a scenario, with the reason."""
+    rollback: str = ""
+    """One sentence about the rollback drill; empty where there was none."""
 
     @property
     def never(self) -> tuple[str, ...]:
@@ -59,11 +62,13 @@ def run_campaign(
     executor: Executor = SERIAL,
     progress: Progress | None = None,
     shard: Shard | None = None,
+    known: Mapping[str, CaseResult] | None = None,
 ) -> CampaignReport:
     """Run what is not yet in ``folder`` and write its tables; Ctrl-C leaves it resumable.
 
-    A shard runs its part only and writes no table. Raises as ``expand`` does, and UsageError when
-    ``folder`` holds a damaged journal.
+    ``known`` results, of campaigns elsewhere, are not run again either. A shard runs its part only
+    and writes no table. Raises as ``expand`` does, and UsageError when ``folder`` holds a damaged
+    journal.
     """
     shard = shard or Shard()
     every = expand(campaign)
@@ -71,12 +76,10 @@ def run_campaign(
     cases = nominal + shard.of([case for case in every if case.fault != NOMINAL])
     if shard.whole:
         drop_table(folder)
-    run = _Run(read_journal(folder), len(cases), executor, progress)
+    run = _Run({**(known or {}), **read_journal(folder)}, nominal, cases, campaign.suite, progress)
     with Journal(folder, shard.suffix) as journal:
-        run.finish(nominal, journal)
-        problem = steady_state_problem(campaign.suite.steady_state, run.results(nominal))
-        if not problem:
-            run.finish(cases, journal)
+        run.finish(executor, journal)
+    problem = run.problem
     finished = by_id(run.results(nominal if problem else cases))
     if shard.whole:
         write_table(folder, finished)
@@ -96,23 +99,38 @@ class _Run:
     """The cases finished so far, of this run and of those before it."""
 
     done: dict[str, CaseResult]
-    total: int
-    executor: Executor
+    nominal: Sequence[Case]
+    cases: Sequence[Case]
+    """All of them, the undisturbed ones first."""
+    suite: StressSuite
     progress: Progress | None
+    problem: str = ""
+    """Why the steady state does not hold; empty where it does."""
 
-    def finish(self, cases: Sequence[Case], journal: Journal) -> None:
-        """Run those of the cases that are not done yet."""
-        missing = [case for case in cases if case.id not in self.done]
-        count = len(cases) - len(missing)
-        failures = sum(has_failed(r) for r in self.results(cases))
+    def finish(self, executor: Executor, journal: Journal) -> None:
+        """Run what is not done yet; where the steady state does not hold, stop after it."""
+        known = self.results(self.cases)
+        count, failures = len(known), sum(has_failed(r) for r in known)
         self.tell(count, failures)
-        with closing(execute(missing, self.executor)) as results:
+        with closing(execute_in_turn(self.batches(), executor)) as results:
             for result in results:
                 count += 1
                 journal.append(result)
                 self.done[result.case] = result
                 failures += has_failed(result)
                 self.tell(count, failures)
+
+    def batches(self) -> Iterator[list[Case]]:
+        """What is missing: undisturbed cases, then, if they are as they should be, all others."""
+        yield self.missing(self.nominal)
+        terms = self.suite.steady_state
+        self.problem = steady_state_problem(terms, self.results(self.nominal))
+        if not self.problem:
+            yield self.missing(self.cases)
+
+    def missing(self, cases: Sequence[Case]) -> list[Case]:
+        """Those of the cases that are not done."""
+        return [case for case in cases if case.id not in self.done]
 
     def results(self, cases: Sequence[Case]) -> list[CaseResult]:
         """The results of those of the cases that are done."""
@@ -121,4 +139,4 @@ class _Run:
     def tell(self, count: int, failures: int) -> None:
         """Report progress."""
         if self.progress is not None:
-            self.progress(count, self.total, failures)
+            self.progress(count, len(self.cases), failures)

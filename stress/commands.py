@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from agents.runs import RunFolder
-    from stress.executor import Kind
+    from stress.executor import Executor, Kind
+    from stress.sharding import Shard
     from stress.training import Plan
     from stress.trial import Trial
 
@@ -64,8 +65,17 @@ sabotage_option = click.option(
 )
 
 
+times_option = click.option(
+    "--times",
+    type=click.IntRange(1, 10_000),
+    default=1,
+    show_default=True,
+    help="So many times the suite's stressed episodes, on further seeds.",
+)
+
+
 def trial_options(command: F) -> F:
-    """What `stress` and `judge` share: the run, its judges and how much to use of the machine."""
+    """What `stress` and `judge` share: the judges and how much to use of the machine."""
     for option in (
         json_option,
         jobs_option,
@@ -73,7 +83,6 @@ def trial_options(command: F) -> F:
         registry_option,
         gate_option,
         suite_option,
-        run_argument,
     ):
         command = option(command)
     return command
@@ -96,6 +105,16 @@ def training_options(command: F) -> F:
         default=None,
         help="Training file: everything that determines the training.",
     )
+    harden = click.option(
+        "--harden",
+        type=click.Path(path_type=Path),
+        default=None,
+        metavar="SUITE",
+        help="Stress suite whose faults a share of the training networks meets.",
+    )
+    device = click.option(
+        "--device", default=None, help="cpu or cuda [default: the training file's, or cpu]."
+    )
     resume = click.option(
         "--resume", is_flag=True, help="Go on with the newest unfinished run like this one."
     )
@@ -108,7 +127,9 @@ def training_options(command: F) -> F:
         overrides_option,
         scratch,
         resume,
+        device,
         budget,
+        harden,
         training,
         algorithm,
         seed_option(),
@@ -133,13 +154,20 @@ def plan_of(options: dict[str, Any]) -> Plan:
 def train(as_json: bool, **options: Any) -> None:
     """Tune the static baseline of SCENARIO, then train a fleet as a correction to it.
 
-    The suite and the gate that will judge it are hashed before training starts.
+    The suite and the gate that will judge it are hashed before training starts. Started as several
+    ranks (torchrun --nproc-per-node 2 -m twin.cli train SCENARIO) they share the work.
     """
-    from stress.training import trained_trial
+    from agents.learn.launched import launched_ranks
+    from stress.training import join_training, trained_trial
     from twin.progress import stages
 
-    with stages(quiet=as_json) as display:
-        folder = trained_trial(plan_of(options), display).folder
+    plan = plan_of(options)
+    with launched_ranks(plan.config().device) as ranks:
+        if not ranks.first:
+            join_training(plan, ranks)
+            return
+        with stages(quiet=as_json) as display:
+            folder = trained_trial(plan, display, ranks).folder
     if as_json:
         print_json({"run": str(folder.path), "bundle": str(folder.bundle)})
     else:
@@ -156,13 +184,14 @@ def opened_trial(
     sabotage: str,
     jobs: int,
     quiet: bool,
+    times: int = 1,
 ) -> Iterator[tuple[Trial, Progress]]:
     """A trained run with its judges and champion; the time of the block counts as a stage."""
     from agents.runs import open_run
     from stress.trial import open_trial, read_terms, seal_artifact, with_champion
     from twin.progress import stages
 
-    terms = read_terms(suite, gate)
+    terms = read_terms(suite, gate, times)
     folder = open_run(run)
     _tell_changes(folder)
     with stages(quiet) as display, folder.timed(stage):
@@ -186,7 +215,9 @@ def _tell_changes(folder: RunFolder) -> None:
 
 
 @click.command()
+@click.argument("runs", metavar="RUN...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @trial_options
+@times_option
 @click.option(
     "--executor",
     type=click.Choice(["serial", "processes", "ray"]),
@@ -206,6 +237,7 @@ def _tell_changes(folder: RunFolder) -> None:
 )
 @out_option("With --policy: folder for its run folder [default: runs].")
 def stress(
+    runs: tuple[Path, ...],
     as_json: bool,
     executor: str,
     address: str,
@@ -214,40 +246,57 @@ def stress(
     out: Path | None,
     **options: Any,
 ) -> int:
-    """Run the stress campaign of SUITE on the fleet of RUN; an interrupted one goes on.
+    """Run the stress campaign of SUITE on the fleet of each RUN; an interrupted one goes on.
 
     With --policy an agent of a third party (a folder with agent.py, see agents/outside) is entered
     in a run folder of its own and meets the same campaign; `twin judge` and `twin attack` take it.
 
-    Shards write journals of their own into the run's folder; the command without --shard then joins
+    The suite that a run was trained under writes into the run's folder, any other one into a folder
+    of its own in it. Shards write journals of their own; the command without --shard then joins
     them, runs what is missing, and writes the tables.
     """
     from stress.executor import Executor
-    from stress.pipeline import campaign_figures, campaign_of, stress_stage
     from stress.sharding import Shard
+    from stress.summary import joined, line
+
+    if agent is not None:
+        runs = tuple(_entered(agent, run, out, options) for run in runs)
+    place = Executor(cast("Kind", executor), options["jobs"], address)
+    shard = Shard.parse(part)
+    found = [_stressed(run, place, shard, as_json, options) for run in dict.fromkeys(runs)]
+    together = joined(found) if len(found) > 1 else {}
+    if as_json:
+        print_json({"runs": found, "joined": together} if together else found[0])
+    elif together:
+        for what in together["never_happened"] if shard.whole else ():
+            click.echo(f"never, in no campaign: {what}")
+        click.echo(f"together: {line(together)}")
+    return 1 if any(one["stopped"] or one["failed"] for one in found) else 0
+
+
+def _stressed(
+    run: Path, place: Executor, shard: Shard, quiet: bool, options: dict[str, Any]
+) -> dict[str, Any]:
+    """The figures of one run's campaign, once it is over and, unless ``quiet``, told."""
+    from stress.pipeline import campaign_figures, campaign_of, stress_stage
     from stress.steady import has_failed
     from stress.summary import told
 
-    if agent is not None:
-        options["run"] = _entered(agent, out, options)
-    place = Executor(cast("Kind", executor), options["jobs"], address)
-    shard = Shard.parse(part)
-    with opened_trial("stress", quiet=as_json, **options) as (trial, display):
+    with opened_trial("stress", run, quiet=quiet, **options) as (trial, display):
         report = stress_stage(trial, display, place, shard)
         found = campaign_figures(trial, campaign_of(trial), report)
     if not shard.whole:  # what a part has not seen, another one may
         found |= {"sometimes": {}, "never_happened": []}
-    run, failures = options["run"], [case for case in report.results if has_failed(case)]
-    if as_json:
-        print_json({"run": str(run), **found})
-    else:
-        click.echo("\n".join(told(found, failures)))
-        again = f"twin stress {run}, once all shards are done" if not shard.whole else ""
-        click.echo(f"next: {again or f'twin judge {run}'}")
-    return 1 if report.stopped or failures else 0
+    if not quiet:
+        click.echo("\n".join(told(found, [r for r in report.results if has_failed(r)])))
+        command = "stress" if not shard.whole else "judge"
+        later = ", once all shards are done" if not shard.whole else ""
+        named = f"twin {command} {run} {trial.terms.options}".rstrip()
+        click.echo(f"files: {trial.campaign_folder}\nnext: {named}{later}")
+    return {"run": str(run), **found}
 
 
-def _entered(agent: Path, out: Path | None, options: dict[str, Any]) -> Path:
+def _entered(agent: Path, run: Path, out: Path | None, options: dict[str, Any]) -> Path:
     """The run folder of a third party's agent."""
     from stress.entry import Entry, entered
 
@@ -257,11 +306,13 @@ def _entered(agent: Path, out: Path | None, options: dict[str, Any]) -> Path:
         )
     judges = {"suite": options["suite"], "gate": options["gate"]}
     runs, command = out or Path("runs"), shlex.join(["twin", *sys.argv[1:]])
-    return entered(Entry(agent, options["run"], **judges, runs=runs, command=command)).path
+    return entered(Entry(agent, run, **judges, runs=runs, command=command)).path
 
 
 @click.command()
+@run_argument
 @trial_options
+@times_option
 def judge(as_json: bool, **options: Any) -> int:
     """Judge RUN by the GATE file: PASS, FAIL or INCONCLUSIVE, with the evidence."""
     from stress.pipeline import judge_stage
@@ -313,6 +364,7 @@ def rollback(model: str, version: str | None, registry: Path, as_json: bool) -> 
 @run_argument
 @click.argument("case")
 @suite_option
+@times_option
 @gate_option
 @registry_option
 @sabotage_option
@@ -321,6 +373,7 @@ def replay(
     run: Path,
     case: str,
     suite: Path,
+    times: int,
     gate: Path,
     registry: Path,
     sabotage: str,
@@ -341,7 +394,8 @@ def replay(
     folder = open_run(run)
     _tell_changes(folder)
     with stages(quiet=True) as display:
-        trial = with_champion(open_trial(folder, read_terms(suite, gate), display), registry)
+        terms = read_terms(suite, gate, times)
+        trial = with_champion(open_trial(folder, terms, display), registry)
     trial = replace(trial, sabotage=sabotage)
     known = {found.id: found for found in expand(campaign_of(trial)) if found.id.startswith(case)}
     if len(known) != 1:

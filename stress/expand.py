@@ -61,12 +61,16 @@ def left_out(campaign: Campaign) -> tuple[str, ...]:
     suite = campaign.suite
     named = [*suite.faults, *(f for c in suite.compounds.values() for f in c.faults)]
     named += suite.swarm.kinds if suite.swarm else ()
-    return tuple(
+    found = [
         f"{family} in {scenario.name}: {reason}"
         for scenario in campaign.scenarios
         for family in dict.fromkeys(named)
         if (reason := build_fault(family).lacks(world_of(scenario)))
-    )
+    ]
+    trained = [
+        f"{name}: it strikes a training run (twin train --harden)" for name in suite.training
+    ]
+    return (*found, *trained)
 
 
 def strikes_of(suite: StressSuite, world: World, case: str) -> tuple[Strike, ...]:
@@ -80,6 +84,16 @@ def strikes_of(suite: StressSuite, world: World, case: str) -> tuple[Strike, ...
     if case not in known:
         raise NothingSelectedError("no such case", "--case", case, "", did_you_mean(case, known))
     return known[case]
+
+
+def strike_ladders(
+    suite: StressSuite, world: World
+) -> dict[str, list[tuple[int, tuple[Strike, ...]]]]:
+    """The faults of every entry of a suite but the swarm: by severity, mildest first."""
+    found: dict[str, dict[int, tuple[Strike, ...]]] = {}
+    for name, severity, _, strikes in _struck(suite.model_copy(update={"swarm": None}), world):
+        found.setdefault(name, {})[severity] = strikes
+    return {name: sorted(rungs.items()) for name, rungs in found.items()}
 
 
 def _each_once(what: str, names: Sequence[str]) -> None:

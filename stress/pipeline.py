@@ -1,12 +1,13 @@
 """From a trained fleet to a verdict, stage by stage; each stage reads and writes the run folder.
 
-stress_stage    cases.parquet, campaign.json     the campaign
+stress_stage    cases.parquet, campaign.json     the campaign, and its rollback drill
 judge_stage     verdict.json, manifest.json, playback.json, audit.json
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +21,14 @@ from agents.credit.replay import Game, affordable
 from agents.credit.shapley import seeds_within
 from agents.gateway.episode import run_through_tools
 from agents.learn.metrics import read_rows
+from agents.runs import current_commit
 from agents.trace import write_traces
 from stress.adversary.record import read_attack
 from stress.campaign import CampaignReport, run_campaign
 from stress.case import ScenarioRef, rule_text
 from stress.contenders import compare
 from stress.contestants import policy_of
+from stress.drill import rollback_drill
 from stress.evidence import BASELINE, CHAMPION, FLEET
 from stress.executor import Executor
 from stress.expand import Campaign
@@ -34,7 +37,7 @@ from stress.playback import play_back
 from stress.results import CaseResult, Contender, Manifest, Verdict
 from stress.sharding import Shard
 from stress.statistics import Interval
-from stress.store import TABLE, read_table
+from stress.store import TABLE, read_journal, read_table
 from stress.summary import figures
 from stress.trial import (
     Trial,
@@ -77,27 +80,40 @@ def stress_stage(
 ) -> CampaignReport:
     """Run what is missing of the campaign, or of one shard; by default on the trial's jobs."""
     campaign = campaign_of(trial)
+    folder = replace(trial.folder, path=trial.campaign_folder)
+    elsewhere = {} if folder == trial.folder else read_journal(trial.folder.path)
     with stage(display, "stress") as line:
         report = run_campaign(
             campaign,
-            trial.folder.path,
+            folder.path,
             executor or Executor(workers=trial.jobs),
             lambda done, total, bad: line(
                 done / max(total, 1), f"{done} of {total} episodes, {bad} failed"
             ),
             shard,
+            elsewhere,
         )
-    if shard is None or shard.whole:
-        trial.folder.write_json("campaign.json", campaign_figures(trial, campaign, report))
+        if shard is None or shard.whole:
+            report = _drilled(trial, campaign, report)
+            folder.write_json("campaign.json", campaign_figures(trial, campaign, report))
     return report
+
+
+def _drilled(trial: Trial, campaign: Campaign, report: CampaignReport) -> CampaignReport:
+    """The report with a rollback drill, where there is a sound checkpoint to drill with."""
+    if report.stopped or trial.sabotage or trial.fleet.kind != "bundle":
+        return report
+    drill = rollback_drill(campaign.scenarios[0], trial.fleet, campaign.fallback, report.results)
+    happened = (*report.sometimes, drill.sometimes)
+    return replace(report, sometimes=happened, rollback=drill.sentence)
 
 
 def campaign_figures(trial: Trial, campaign: Campaign, report: CampaignReport) -> dict[str, Any]:
     """The figures of a trial's campaign."""
     origin = {
-        "commit": trial.folder.record.commit,
+        "commit": current_commit(),
         "gate": trial.terms.gate_hash,
-        "replay": f"twin replay {trial.folder.path} CASE",
+        "replay": f"twin replay {trial.folder.path} CASE {trial.terms.options}".rstrip(),
     }
     found = figures(campaign, report, origin)
     return {**found, "stopped": report.stopped, "never": list(report.never)}
@@ -105,7 +121,7 @@ def campaign_figures(trial: Trial, campaign: Campaign, report: CampaignReport) -
 
 def judge_stage(trial: Trial, display: Progress) -> Verdict:
     """Compare, screen the agents, judge, and write what reports read."""
-    table = trial.folder.path / TABLE
+    table = trial.campaign_folder / TABLE
     if not table.exists():
         raise NothingSelectedError(
             "the run has no stress cases", str(trial.folder.path), fix="Run `twin stress` first."

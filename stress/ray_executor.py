@@ -8,51 +8,62 @@ from __future__ import annotations
 
 import importlib
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from agents.threads import THREAD_VARIABLES, single_threaded
 from stress.case import Case
-from stress.executor import THREAD_VARIABLES, Chunk, run_chunk, single_threaded
+from stress.courses import Courses
+from stress.executor import IN_FLIGHT_PER_WORKER, Chunk, Ran, next_chunk, run_chunk
 from stress.results import CaseResult
 from stress.run_case import crashed
 from twin.errors import UsageError
 
-IN_FLIGHT_PER_WORKER = 2
 
-
-def on_ray(waiting: deque[Chunk], workers: int, address: str = "") -> Iterator[CaseResult]:
-    """Run all tasks; raises UsageError when Ray is not installed or cannot be reached."""
+def on_ray(
+    batches: Iterable[Sequence[Case]], workers: int, address: str = ""
+) -> Iterator[CaseResult]:
+    """Run all batches; raises UsageError when Ray is not installed or cannot be reached."""
     with _session(workers, address) as ray:
-        # Ray does not try again by itself: which case killed a worker is for us to find out.
-        remote = ray.remote(max_retries=0)(run_chunk)
-        suspects: deque[Case] = deque()
-        running: dict[Any, Chunk] = {}
-        while waiting or running:
-            while waiting and len(running) < workers * IN_FLIGHT_PER_WORKER:
-                chunk = waiting.popleft()
-                running[remote.remote(chunk)] = chunk
-            (done, *_), _ = ray.wait(list(running), num_returns=1)
-            chunk = running.pop(done)
-            results = _fetched(ray, done)
-            if results is None:
-                suspects.extend(chunk)
-            else:
-                yield from results
-        for case in suspects:
-            results = _fetched(ray, remote.remote((case,)))
-            yield from results or [crashed(case, "the worker process died, twice")]
+        courses = Courses()
+        for cases in batches:
+            yield from _on_session(ray, deque(cases), workers, courses)
 
 
-def _fetched(ray: Any, reference: Any) -> list[CaseResult] | None:
-    """The results of a task; None when its worker died."""
+def _on_session(
+    ray: Any, waiting: deque[Case], workers: int, courses: Courses
+) -> Iterator[CaseResult]:
+    # Ray does not try again by itself: which case killed a worker is for us to find out.
+    remote = ray.remote(max_retries=0)(run_chunk)
+    suspects: deque[Case] = deque()
+    running: dict[Any, Chunk] = {}
+    while waiting or running:
+        while waiting and len(running) < workers * IN_FLIGHT_PER_WORKER:
+            chunk = next_chunk(waiting, workers)
+            running[remote.remote(chunk, courses.known_to(chunk))] = chunk
+        (done, *_), _ = ray.wait(list(running), num_returns=1)
+        chunk = running.pop(done)
+        ran = _fetched(ray, done)
+        if ran is None:
+            suspects.extend(chunk)
+        else:
+            courses.learn(ran[1])
+            yield from ran[0]
+    for case in suspects:
+        ran = _fetched(ray, remote.remote((case,), {}))
+        yield from ran[0] if ran else [crashed(case, "the worker process died, twice")]
+
+
+def _fetched(ray: Any, reference: Any) -> Ran | None:
+    """What a task found; None when its worker died."""
     try:
-        results: list[CaseResult] = ray.get(reference)
+        ran: Ran = ray.get(reference)
     except (ray.exceptions.WorkerCrashedError, ray.exceptions.OutOfMemoryError):
         return None
     except ray.exceptions.RaySystemError:
         return None
-    return results
+    return ran
 
 
 @contextmanager

@@ -3,18 +3,19 @@
 The exogenous draws depend on scenario and seed alone: all policies and all faults meet the same
 demand. World faults change the sample path, channel faults are layers on the tools' channel, actor
 faults stand around the policy. Every case is checked against all invariants; those that compare
-with the undisturbed episode find it in a small cache, since all faults of a seed share it.
+with the undisturbed episode find it in a cache, since all faults of a seed share it.
 """
 
 from __future__ import annotations
 
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from stress.case import Case, Strike
 from stress.contestants import policy_of, rule_of, world_of
+from stress.courses import Courses
 from stress.disturbed import Counts, Disturbed
 from stress.invariants import (
     Course,
@@ -35,31 +36,8 @@ if TYPE_CHECKING:
 TEXT_LIMIT = 500
 REPLAYED = 32
 """One case in so many, chosen by its id, is played twice to see whether its digest is the same."""
-KEPT_COURSES = 256
-
-
-class _Courses:
-    """The undisturbed courses that this process met last."""
-
-    def __init__(self) -> None:
-        self._known: OrderedDict[str, Course] = OrderedDict()
-
-    def keep(self, case: Case, course: Course) -> None:
-        """Remember a course; the oldest is forgotten."""
-        self._known[case.id] = course
-        if len(self._known) > KEPT_COURSES:
-            self._known.popitem(last=False)
-
-    def of(self, case: Case) -> Course:
-        """The course of an undisturbed case, played when it is not known."""
-        known = self._known.get(case.id)
-        if known is None:
-            known = _play(case, (), None).course
-            self.keep(case, known)
-        return known
-
-
-_COURSES = _Courses()
+COURSES = Courses()
+"""The undisturbed courses that this process knows."""
 
 
 @dataclass(frozen=True)
@@ -94,12 +72,21 @@ def crashed(case: Case, text: str, broken: tuple[str, ...] = ()) -> CaseResult:
     return CaseResult(**_identity(case), error=error, violations=broken)
 
 
+def _calm(case: Case) -> Course:
+    """The course of an undisturbed case, played when it is not known."""
+    known = COURSES.get(case.id)
+    if known is None:
+        known = _play(case, (), None).course
+        COURSES.keep(case.id, known)
+    return known
+
+
 def _episode(case: Case) -> CaseResult:
-    calm = _COURSES.of(case.undisturbed) if case.strikes else None
+    calm = _calm(case.undisturbed) if case.strikes else None
     forecast = None if calm is None else calm.money
     played = _play(case, case.strikes, forecast)
     if calm is None:
-        _COURSES.keep(case, played.course)
+        COURSES.keep(case.id, played.course)
         calm = played.course
     observed = Observed(
         case=case,

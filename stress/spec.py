@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 
-from stress.catalogue import FAMILIES, Severity, parameter_findings
+from stress.catalogue import FAMILIES, TRAINING_FAMILIES, Severity, parameter_findings
 from stress.windows import Moment, WindowSpec
+from twin.errors import UsageError
 from twin.scenario.findings import Finding, did_you_mean, shown
 from twin.scenario.findings import Path as DataPath
 from twin.scenario.quantities import Model, Name, Share
@@ -30,6 +31,13 @@ def _known_family(name: str) -> str:
     return name
 
 
+def _known_training_family(name: str) -> str:
+    if name not in TRAINING_FAMILIES:
+        hint = did_you_mean(name, TRAINING_FAMILIES)
+        raise ValueError(f"unknown fault of training {shown(name)}; {hint}")
+    return name
+
+
 def _each_once(severities: tuple[int, ...]) -> tuple[int, ...]:
     if len(set(severities)) < len(severities):
         raise ValueError("expected each severity to be listed once")
@@ -37,6 +45,7 @@ def _each_once(severities: tuple[int, ...]) -> tuple[int, ...]:
 
 
 Family = Annotated[str, AfterValidator(_known_family)]
+TrainingFamily = Annotated[str, AfterValidator(_known_training_family)]
 Severities = Annotated[Rungs, AfterValidator(_each_once)]
 
 
@@ -73,6 +82,13 @@ class Compound(Model):
     window: WindowSpec = WindowSpec()
     seeds: Seeds | None = None
     """Seeds per severity; default: the suite's."""
+
+
+class TrainingPlan(Model):
+    """How one family of faults is applied to a training run."""
+
+    severity: Severity = 3
+    """The rung of its ladder, from the first update to the last."""
 
 
 class Swarm(Model):
@@ -137,6 +153,10 @@ class StressSuite(Model):
     """Families that strike together, by a name of your own."""
     swarm: Swarm | None = None
     """Families that strike together as they are drawn."""
+    training: Annotated[dict[TrainingFamily, TrainingPlan], Field(max_length=100)] = Field(
+        default={}
+    )
+    """Families that strike a training run that is hardened by the suite, not episodes."""
 
     @model_validator(mode="after")
     def _bounded(self) -> StressSuite:
@@ -150,6 +170,26 @@ class StressSuite(Model):
         plans: list[FaultPlan | Compound] = [*self.faults.values(), *self.compounds.values()]
         struck = sum(len(plan.severities) * (plan.seeds or self.seeds) for plan in plans)
         return self.nominal_seeds + struck + (self.swarm.draws if self.swarm else 0)
+
+    def on_more_seeds(self, times: int) -> StressSuite:
+        """The same suite with so many times the stressed episodes; undisturbed ones stay.
+
+        Raises UsageError when that is more than a campaign may have.
+        """
+        if times == 1:
+            return self
+        data = self.model_dump()
+        data["seeds"] *= times
+        for plan in (*data["faults"].values(), *data["compounds"].values()):
+            plan["seeds"] = plan["seeds"] and plan["seeds"] * times
+        if data["swarm"]:
+            data["swarm"]["draws"] *= times
+        try:
+            return StressSuite.model_validate(data)
+        except ValidationError as error:
+            raise UsageError(
+                "too many stressed episodes", "--times", str(times), str(error.errors()[0]["msg"])
+            ) from None
 
     def findings(self) -> Iterator[Finding]:
         """What is wrong with the parameters of its faults, each with its place in the file."""

@@ -13,13 +13,26 @@ from rich.progress import Progress
 
 from agents.changes import why_not_resumed
 from agents.checkpoint.registry import ChampionRecord
+from agents.joining import accept
 from agents.learn.config import TrainConfig, train_config, training_digest
+from agents.learn.ranks import ALONE, Ranks
 from agents.runs import RunFolder, create_run, unfinished_run
 from agents.stages import STATIC, train_stage, tune_stage
-from stress.trial import Terms, Trial, read_terms, reigning, seal_artifact, with_champion
+from stress.hardening import SuiteDisturbance
+from stress.spec import StressSuite
+from stress.trial import (
+    Terms,
+    Trial,
+    read_terms,
+    reigning,
+    seal_artifact,
+    suite_digest,
+    with_champion,
+)
+from twin.errors import UsageError
 from twin.network.world import compile_world
 from twin.progress import stage
-from twin.scenario import Scenario, load
+from twin.scenario import Scenario, load, load_document
 
 
 @dataclass(frozen=True)
@@ -41,15 +54,28 @@ class Plan:
     jobs: int = 1
     algorithm: str | None = None
     training: Path | None = None
+    harden: Path | None = None
+    """A stress suite whose faults a share of the training networks meets."""
+    device: str | None = None
+
+    def config(self) -> TrainConfig:
+        """What training does; raises ScenarioError where the training file is not valid."""
+        return train_config(self.seed, self.agent_steps, self.algorithm, self.training, self.device)
 
 
-def trained_trial(plan: Plan, display: Progress) -> Trial:
+def join_training(plan: Plan, ranks: Ranks) -> None:
+    """Train beside the first rank, which prepares and writes the run."""
+    scenario = load(plan.scenario, plan.overrides)
+    accept(scenario, compile_world(scenario.model), plan.config(), ranks)
+
+
+def trained_trial(plan: Plan, display: Progress, ranks: Ranks = ALONE) -> Trial:
     """Check, tune and train; the trial is ready to be stressed."""
     with stage(display, "check") as line:
         scenario = load(plan.scenario, plan.overrides)
         world = compile_world(scenario.model)
         terms = read_terms(plan.suite, plan.gate)
-        config = train_config(plan.seed, plan.agent_steps, plan.algorithm, plan.training)
+        config, against = hardened(plan.config(), plan.harden)
         parent = None if plan.from_scratch else reigning(plan.registry, scenario.name)
         folder = _folder(plan, scenario, terms, config, parent, display)
         line(1.0, str(folder.path))
@@ -57,10 +83,38 @@ def trained_trial(plan: Plan, display: Progress) -> Trial:
         rules = tune_stage(folder, world, plan.seed, display)
     with folder.timed("train"):
         bundle = parent.bundle if parent else None
-        train_stage(folder, world, rules[STATIC], config, display, bundle)
+        disturbance = None
+        if against is not None:
+            disturbance = SuiteDisturbance(against, world, rules[STATIC], config)
+            for name, reason in disturbance.left_out.items():
+                display.console.print(f"not trained on {name}: {reason}", highlight=False)
+        train_stage(folder, world, rules[STATIC], config, display, bundle, disturbance, ranks)
     seal_artifact(folder)
     trial = Trial(folder, scenario, world, rules, terms, jobs=plan.jobs)
     return with_champion(replace(trial, sabotage=plan.sabotage), plan.registry)
+
+
+def hardened(config: TrainConfig, suite: Path | None) -> tuple[TrainConfig, StressSuite | None]:
+    """The configuration with the suite that it is hardened against, and that suite, if any.
+
+    ``suite`` replaces the one that the configuration names. Raises ScenarioError for a suite that
+    is not valid, and UsageError where it is not the one that the configuration was made for.
+    """
+    content = config.model_dump()
+    if suite is not None:
+        own = content["hardening"] or {}
+        content["hardening"] = {**own, "suite": str(suite), "digest": ""}
+    asked = TrainConfig.model_validate(content).hardening
+    if asked is None:
+        return config, None
+    read, _ = load_document(Path(asked.suite), StressSuite)
+    digest = suite_digest(read)
+    if asked.digest not in ("", digest):
+        raise UsageError(
+            "the suite has changed", asked.suite, digest[:12], f"hardening.digest {asked.digest}"
+        )
+    content["hardening"] = {**asked.model_dump(), "digest": digest}
+    return TrainConfig.model_validate(content), read
 
 
 def _folder(
@@ -78,6 +132,8 @@ def _folder(
         "training": training_digest(config),
         "parent": parent.bundle_hash if parent else "",
     }
+    if config.hardening is not None:
+        settings["harden"] = config.hardening.digest
     found = unfinished_run(plan.runs, scenario, plan.seed, settings) if plan.resume else None
     if plan.resume and found is None:
         for sentence in why_not_resumed(plan.runs, scenario, plan.seed, settings):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
+import shlex
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -25,6 +27,8 @@ from twin.scenario import Scenario, load_document
 SUITE = Path("scenarios/stress/standard.yaml")
 GATE = Path("scenarios/gates/default.yaml")
 REGISTRY = Path("registry")
+SUITES = "suites"
+"""Folder of the campaigns of other suites, inside a run's."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,8 @@ class Terms:
     gate: GateModel
     gate_file: str
     gate_hash: str
+    options: str = ""
+    """What names the suite on the command line; empty for the default one."""
 
     @property
     def settings(self) -> dict[str, str]:
@@ -42,11 +48,16 @@ class Terms:
         return {"gate": self.gate_hash, "suite": suite_digest(self.suite)}
 
 
-def read_terms(suite: Path, gate: Path) -> Terms:
-    """Read the suite and the gate; raises ScenarioError with every problem found."""
+def read_terms(suite: Path, gate: Path, times: int = 1) -> Terms:
+    """Read the suite, on so many times the seeds, and the gate.
+
+    Raises ScenarioError with every problem found, UsageError for too many seeds.
+    """
     model, _ = load_document(suite, StressSuite)
     rules, digest = load_gate(gate)
-    return Terms(model, rules, str(gate), digest)
+    options = ["--suite", str(suite)] if suite != SUITE else []
+    options += ["--times", str(times)] if times > 1 else []
+    return Terms(model.on_more_seeds(times), rules, str(gate), digest, shlex.join(options))
 
 
 def suite_digest(suite: StressSuite) -> str:
@@ -88,6 +99,19 @@ class Trial:
         if self.champion is not None:
             refs.append(PolicyRef.of_bundle(CHAMPION, self.champion.bundle))
         return tuple(refs)
+
+    @property
+    def campaign_folder(self) -> Path:
+        """Where the campaign's files lie.
+
+        The run's folder belongs to the suite that was sealed before training; the campaign of any
+        other suite has a folder of its own in it, so that it overwrites nothing.
+        """
+        digest = suite_digest(self.terms.suite)
+        if self.folder.record.settings.get("suite", digest) == digest:
+            return self.folder.path
+        name = re.sub(r"[^A-Za-z0-9_.-]+", "-", self.terms.suite.name)[:40].strip("-.") or "suite"
+        return self.folder.path / SUITES / f"{name}-{digest[:8]}"
 
     def nominal_seeds(self) -> range:
         """Seeds of the undisturbed episodes."""

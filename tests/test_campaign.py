@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import sys
+from collections import deque
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,12 +23,14 @@ from agents.checkpoint.bundle import (
     spaces_of,
 )
 from agents.checkpoint.groups import group_agents
-from stress import contestants
+from stress import contestants, executor
+from stress import run_case as run_cases
 from stress.campaign import CampaignReport, run_campaign
 from stress.case import Case, PolicyRef, ScenarioRef, Strike
 from stress.catalogue import Window
 from stress.contestants import world_of
-from stress.executor import Executor, execute
+from stress.courses import Courses
+from stress.executor import Executor, execute, next_chunk, run_chunk
 from stress.expand import Campaign, expand
 from stress.export import JSON, JUNIT, junit_lines
 from stress.invariants import never_happened
@@ -310,6 +313,48 @@ class Poison(Case):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return os._exit, (3,)
+
+
+def test_a_worker_that_is_told_the_undisturbed_course_does_not_play_it_again(monkeypatch) -> None:
+    calm, struck = case(), case(strike=Strike("channel.latency", 3, Window(5.0, 15.0)))
+    monkeypatch.setattr(run_cases, "COURSES", Courses())
+    monkeypatch.setattr(executor, "COURSES", run_cases.COURSES)
+    expected, courses = run_chunk((calm, struck), {})
+    assert set(courses) == {calm.id}
+    played: list[int] = []
+    play = run_cases._play
+    monkeypatch.setattr(
+        run_cases,
+        "_play",
+        lambda case, *rest: played.append(len(case.strikes)) or play(case, *rest),
+    )
+    for known, undisturbed in ((courses, 0), ({}, 1)):
+        empty = Courses()
+        monkeypatch.setattr(run_cases, "COURSES", empty)
+        monkeypatch.setattr(executor, "COURSES", empty)
+        played.clear()
+        assert run_chunk((struck,), known)[0] == expected[1:]
+        assert played.count(0) == undisturbed
+
+
+def test_the_course_that_was_not_asked_for_the_longest_is_forgotten(monkeypatch) -> None:
+    monkeypatch.setattr("stress.courses.KEPT_COURSES", 2)
+    known, course = Courses(), object()
+    for name in ("a", "b"):
+        known.keep(name, course)
+    assert known.get("a") is course
+    known.keep("c", course)
+    assert [known.get(name) is course for name in "abc"] == [True, False, True]
+
+
+def test_tasks_get_smaller_towards_the_end() -> None:
+    waiting = deque(case(seed) for seed in range(200))
+    sizes = []
+    while waiting:
+        sizes.append(len(next_chunk(waiting, 2)))
+    assert sum(sizes) == 200
+    assert sizes == sorted(sizes, reverse=True)
+    assert (sizes[0], sizes[-1]) == (4, 1)
 
 
 def test_a_dead_worker_costs_only_the_case_that_killed_it() -> None:

@@ -102,9 +102,9 @@ def test_the_gradient_sees_what_the_rollout_played_through_the_end_of_an_episode
     assert np.flatnonzero(batches[2].cut).tolist() == [1, 4]
     for batch in batches:
         counted = learner._data(batch, batch.rewards, batch.rewards, None)
-        for rows in learner._minibatches(counted, stream(0, "test")):
+        for part in learner._minibatches(counted, stream(0, "test")):
             for g in range(len(setup.groups)):
-                ratio = torch.exp(learner._log_ratio(counted, g, rows)).detach().numpy()
+                ratio = torch.exp(learner._log_ratio(counted, g, part.rows)).detach().numpy()
                 np.testing.assert_allclose(ratio, 1.0, atol=1e-4)
 
 
@@ -173,7 +173,7 @@ def test_a_bundle_plays_on_the_event_engine_and_in_an_audit_what_evaluation_said
 
 def _still(cell: Cell) -> Cell:
     """The unit without its memory."""
-    return replace(cell, weight_memory=np.zeros_like(cell.weight_memory))
+    return cell._replace(weight_memory=np.zeros_like(cell.weight_memory))
 
 
 def test_through_the_tools_a_fleet_remembers_what_it_would_have_seen_directly(

@@ -15,7 +15,7 @@ from agents.gateway.recorder import Recorder
 from agents.trace import DecisionTrace, Part, ReadTrace, broken_links, read_traces, write_traces
 from agents.trace.chain import chained
 from agents.trace.latency import TRANSITIONS, Histogram, simulated
-from agents.trace.record import digest
+from agents.trace.record import Odds, digest
 from agents.trace.spans import spans
 from agents.trace.words import told
 from agents.trace_commands import trace as trace_command
@@ -150,6 +150,7 @@ def test_a_chain_verifies_also_from_the_disk(outcome, file):
 
 
 OTHER = {
+    "odds": (Odds(0.5, None),),
     "reads": (ReadTrace("t", "e", "c", 1, 0, ""),),
     "wish": (1e6,),
     "parts": (Part("revenue", 1.0),),

@@ -13,18 +13,17 @@ import json
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
+from agents.checkpoint.acting import Actor, ActorPolicy
 from agents.checkpoint.files import sha256, write_folder
-from agents.checkpoint.groups import Group, Layers, forward, settled
-from agents.checkpoint.memory import AgentMemory, Cell, actor_cell
+from agents.checkpoint.groups import Group, Layers
+from agents.checkpoint.memory import actor_cell
 from twin.env.act import Codec, codecs
-from twin.env.choices import Choices, Flags
-from twin.env.policy import CodecPolicy
+from twin.env.choices import Choices
 from twin.errors import BundleError
 from twin.network.world import World
 from twin.scenario.quantities import Model
@@ -33,16 +32,6 @@ FORMAT = 1
 MANIFEST, WEIGHTS = "manifest.json", "weights.safetensors"
 Arrays = Mapping[str, NDArray[np.float32]]
 Floats = NDArray[np.float64]
-
-
-class Actor(NamedTuple):
-    """What one agent acts with."""
-
-    group: Group
-    layers: Layers
-    grid: NDArray[np.float32] | None = None  # (1, action, choice) it chooses from, if it chooses
-    cell: Cell | None = None  # what it remembers with, if it remembers
-    choices: Choices | None = None  # which choices are possible, if that depends on the state
 
 
 class AgentSpace(Model):
@@ -78,6 +67,11 @@ class BundleManifest(Model):
     """UTC, ISO 8601; not part of the bundle's hash."""
     seal: str = ""
     """SHA-256 over all other fields: a changed manifest is refused like changed weights."""
+
+    @property
+    def sees_ages(self) -> bool:
+        """Whether its networks see how old answers are: those of a hardened fleet do."""
+        return self.config.get("hardening") is not None
 
 
 def save_bundle(folder: Path, manifest: BundleManifest, arrays: Arrays) -> str:
@@ -197,57 +191,6 @@ def _spelled(
     return f"{form} of range {width:g}: {sizes}; nodes {', '.join(nodes)}"
 
 
-class ActorPolicy(CodecPolicy):
-    """What actors do without exploration, each agent on its own column."""
-
-    takes_columns = True
-    """``act`` also takes observations of many replications at once, as trailing columns."""
-
-    def __init__(
-        self, name: str, world: World, levels: NDArray[np.float64], actors: Mapping[str, Actor]
-    ) -> None:
-        super().__init__(name, world, levels)
-        self._actors = actors
-        self.reset(0)
-
-    def reset(self, seed: int) -> None:
-        """Start a new episode: nothing is remembered."""
-        self._memories = {name: AgentMemory() for name, a in self._actors.items() if a.cell}
-
-    def act(self, observations: Mapping[str, NDArray[np.float64]]) -> dict[str, Floats]:
-        """Decode each agent's action against its own observation."""
-        wishes = {}
-        for name, seen in observations.items():
-            codec, choices = self.codecs[name], self._actors[name].choices
-            possible = choices.possible(seen.reshape(len(seen), -1)) if choices else None
-            action = self.choose(name, codec.scaled(seen), possible)
-            wishes[name] = codec.decode(seen, action)
-        return wishes
-
-    def choose(
-        self, agent: str, inputs: NDArray[np.float32], possible: Flags | None = None
-    ) -> Floats:
-        """An agent's action without exploration: (action, ...) for inputs (observation, ...).
-
-        ``possible`` (action, choice, column) is what it can choose; None: all of its grid.
-        """
-        group, layers, grid, cell, _ = self._actors[agent]
-        columns = group.network_input(agent, inputs).reshape(group.input_size, -1)
-        codec = self.codecs[agent]
-        size = codec.action_size
-        if cell is None:
-            out = forward(layers, columns)
-        else:
-            epoch = float(columns[codec.spec.slices["clock"].start, 0])
-            out = self._memories[agent].act(layers, cell, columns, epoch)
-        if grid is not None and possible is not None:
-            padding = ((0, grid.shape[1] - len(possible)), (0, 0), (0, 0))
-            possible = np.pad(possible, padding)[None]
-        acted = settled(out, grid, possible)
-        found = acted.reshape(-1, columns.shape[1])[:size]
-        return found.astype(np.float64).reshape(size, *inputs.shape[1:])
-
-
 class FleetPolicy(ActorPolicy):
     """A trained fleet: the actors of a bundle."""
 
@@ -271,7 +214,12 @@ class FleetPolicy(ActorPolicy):
             for group, agents in manifest.groups.items()
             for agent in agents
         }
-        super().__init__(name, world, levels, actors)
+        spreads = {
+            agent: _own_spread(arrays, group, agents.index(agent))
+            for group, agents in manifest.groups.items()
+            for agent in agents
+        }
+        super().__init__(name, world, levels, actors, spreads, manifest.sees_ages)
         self.digest = bundle_hash(manifest)
 
 
@@ -293,6 +241,12 @@ def _choices(
     if grid is None or not isinstance(options, dict) or not options.get("masks"):
         return None
     return Choices(world, codec, grid[agents.index(codec.spec.name), : codec.action_size])
+
+
+def _own_spread(arrays: Arrays, group: str, index: int) -> NDArray[np.float32] | None:
+    """The logarithm of one agent's standard deviations (action,); None where there is none."""
+    spread = arrays.get(f"actor/{group}/log_std")
+    return None if spread is None else spread[index]
 
 
 def _group(name: str, agents: tuple[str, ...], found: Mapping[str, Codec]) -> Group:

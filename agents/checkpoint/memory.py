@@ -6,7 +6,7 @@ Torch is not needed to act. A unit stands between the last hidden layer and the 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 from agents.checkpoint.groups import Inputs, Layers, hidden
 
 
-@dataclass(frozen=True)
-class Cell:
+class Cell(NamedTuple):
     """A gated recurrent unit (Cho et al. 2014), as torch computes it.
 
     r = sigmoid(W_r x + b_r + U_r h + c_r)        z = sigmoid(W_z x + b_z + U_z h + c_z)
@@ -55,14 +54,14 @@ def remember(layers: Layers, cell: Cell, inputs: Inputs, memory: Inputs) -> tupl
 
 def cell_arrays(group: str, cell: Cell) -> dict[str, NDArray[np.float32]]:
     """The unit of one actor by name, as a bundle stores it."""
-    return {_name(group, field.name): getattr(cell, field.name) for field in fields(Cell)}
+    return {_name(group, part): array for part, array in cell._asdict().items()}
 
 
 def actor_cell(arrays: Mapping[str, NDArray[np.float32]], group: str) -> Cell | None:
     """The unit of one actor of a bundle; None where it remembers nothing."""
-    found = {field.name: arrays.get(_name(group, field.name)) for field in fields(Cell)}
-    known = {name: array for name, array in found.items() if array is not None}
-    return Cell(**known) if known else None
+    found = [arrays.get(_name(group, part)) for part in Cell._fields]
+    known = [array for array in found if array is not None]
+    return Cell(*known) if known else None
 
 
 def _name(group: str, part: str) -> str:

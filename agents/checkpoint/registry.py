@@ -14,7 +14,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -55,12 +55,15 @@ class ChampionRecord:
 class Registry:
     """The models (fleets, named after their scenario) in one folder.
 
-    Reading needs no MLflow; writing raises RegistryError where MLflow is not installed.
+    Reading needs no MLflow; writing raises RegistryError where MLflow is not installed, unless the
+    registry is not tracked there (``Untracked``).
     """
 
-    def __init__(self, folder: str | os.PathLike[str]) -> None:
+    def __init__(
+        self, folder: str | os.PathLike[str], tracking: Callable[[Path], Tracking] = Tracking
+    ) -> None:
         self.folder = Path(folder)
-        self._tracking = Tracking(self.folder)
+        self._tracking = tracking(self.folder)
         self._ledger = self.folder / "promotions.sqlite"
 
     def register(

@@ -95,6 +95,26 @@ class Tracking:
                 raise RegistryError("MLflow refused", str(self.folder), got) from error
 
 
+class Untracked(Tracking):
+    """No MLflow: the ledger of promotions alone, for a registry that is thrown away."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self._versions = 0
+
+    def log_run(self, name: str, params: Mapping[str, object], metrics: Metrics) -> str:
+        """Record nothing."""
+        return ""
+
+    def add_version(self, model: str, source: Path, run: str, tags: Mapping[str, str]) -> str:
+        """The next number."""
+        self._versions += 1
+        return str(self._versions)
+
+    def point_champion(self, model: str, version: str) -> None:
+        """There is no alias to move."""
+
+
 def _open(folder: Path) -> Any:
     try:
         import alembic  # noqa: F401  MLflow needs it for its tables and would fail later

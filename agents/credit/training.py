@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from agents.checkpoint.bundle import Actor, ActorPolicy
+from agents.checkpoint.acting import Actor, ActorPolicy
 from agents.checkpoint.files import write_file
 from agents.credit.audit import standings
 from agents.credit.estimate import estimates

@@ -109,6 +109,7 @@ class Recorder:
         settled: float,
     ) -> None:
         size = _TRACE_BYTES + _NUMBER_BYTES * 2 * len(self._names[agent].wish)
+        size += _NUMBER_BYTES * sum(2 + 3 * len(odds.choices) for odds in turn.odds)
         size += sum(_READ_BYTES + _NUMBER_BYTES * len(read.numbers) for read in turn.reads)
         seen = "" if turn.observation is None else digest(turn.observation)
         kept = _Kept(self._recorded, t, agent, turn, seen, verdict, effect, settled, size)
@@ -136,6 +137,7 @@ class Recorder:
             reads=turn.reads,
             observation_hash=kept.observation_hash,
             policy_hash=self._policy_hash,
+            odds=turn.odds,
             wish=turn.wish,
             verdict=kept.verdict,
             effect=kept.effect,

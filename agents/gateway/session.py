@@ -25,7 +25,7 @@ from agents.gateway.fallback import LastGood
 from agents.gateway.plausible import read_bounds, write_bounds
 from agents.gateway.requests import Template, valid_wish
 from agents.gateway.schema import AnswerCheck, Label
-from agents.trace.record import ReadTrace
+from agents.trace.record import Odds, ReadTrace, odds_of
 from twin.env.agents import AgentSpec
 from twin.env.observe import WEEKDAYS
 from twin.env.policy import Policy
@@ -49,6 +49,7 @@ class Turn:
     wall: tuple[float, float]  # s, when the observation was complete and when the agent had acted
     write_attempts: int = 0
     write_failures: tuple[str, ...] = ()
+    odds: tuple[Odds, ...] = ()
 
     @classmethod
     def nothing(cls, at: float) -> Turn:
@@ -156,6 +157,7 @@ class GatewaySession:
         write: Call | None = None
         may_act = observation is not None and not self.killed
         wish = self._decide(t, observation) if observation is not None and may_act else None
+        odds = odds_of(self._policy, self._spec.name) if may_act and self._desk.tracing else ()
         approval: ApprovalVerdict = ""
         if wish is not None and observation is not None:
             if self._seeker is not None:
@@ -175,6 +177,7 @@ class GatewaySession:
             (seen_s, perf_counter() if self._desk.tracing else 0.0),
             0 if write is None else write.attempts,
             () if write is None else write.failures,
+            odds,
         )
 
     def _observe(

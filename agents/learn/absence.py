@@ -25,7 +25,7 @@ from twin.env.act import Codec
 from twin.exogenous.streams import stream
 
 if TYPE_CHECKING:
-    from agents.learn.rollout import Decision
+    from agents.learn.decided import Decision
     from agents.learn.setup import Setup
 
 Flags = NDArray[np.bool_]
@@ -76,7 +76,7 @@ def draw_kills(setup: Setup, config: TrainConfig, number: int) -> Flags | None:
     killed[0] = uniform[0] < absence.kill
     for t in range(1, len(killed)):
         killed[t] = np.where(killed[t - 1], uniform[t] >= revive, uniform[t] < kill)
-    return killed
+    return killed[..., setup.share.columns]
 
 
 def batch_flags(rows: list[Any], cuts: list[Any]) -> tuple[Flags | None, Flags | None]:

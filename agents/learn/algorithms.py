@@ -18,8 +18,11 @@ Algorithm = Literal["mappo", "ippo", "happo", "vdn", "iql", "pathwise"]
 GAUSSIAN: tuple[Algorithm, ...] = ("mappo", "ippo", "happo")
 """Those that train Gaussian actors by what their critics say."""
 
-CHOOSING: tuple[Algorithm, ...] = ("vdn", "iql")
-"""Those that learn what choices on a grid are worth."""
+REPLAYING: tuple[Algorithm, ...] = ("vdn", "iql")
+"""Those that keep experience on the disk; their class also takes the storage."""
+
+DATA_PARALLEL: tuple[Algorithm, ...] = (*GAUSSIAN, "pathwise")
+"""Those that several processes can train together; a replay belongs to one process."""
 
 ALGORITHMS: dict[Algorithm, str] = {
     "mappo": "agents.learn.mappo:Mappo",

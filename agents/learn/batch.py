@@ -43,6 +43,17 @@ class Batch:
     alive: Flags | None = None  # (period, replication, agent) by groups; None: everybody, always
     cut_alive: Flags | None = None  # (cut, replication, agent) after each cut
 
+    def flagged(self) -> Batch:
+        """The same with flags, true for everybody where there were none."""
+        if self.alive is not None:
+            return self
+        agents = sum(group.log_probability.shape[2] for group in self.groups)
+        alive, after = (
+            np.ones((*states.shape[:2], agents), dtype=np.bool_)
+            for states in (self.states, self.cut_states)
+        )
+        return replace(self, alive=alive, cut_alive=after)
+
 
 @dataclass(frozen=True)
 class Weights:

@@ -16,6 +16,7 @@ from agents.learn.config_parts import (
     Count,
     Fraction,
     GuardLimits,
+    Hardening,
     Pathwise,
     Positive,
     Recurrent,
@@ -109,6 +110,8 @@ class TrainConfig(Model):
     """VDN and IQL."""
     pathwise: Pathwise = Pathwise()
     """The gradient through the twin."""
+    hardening: Hardening | None = None
+    """What goes wrong in a share of the training networks; nothing without."""
     checkpoint_every: Count = 25
     """Updates between checkpoints to resume from."""
     keep_checkpoints: Count = 2
@@ -116,7 +119,12 @@ class TrainConfig(Model):
     threads: Count = 1
     """Threads torch may use while training."""
     device: str = "cpu"
-    """Torch device of the update; the rollout is numpy."""
+    """Torch device of the update, cpu or cuda; the rollout is numpy."""
+    engine: Literal["batch", "event"] = "batch"
+    """What plays the networks: the batch engine, or event engines, which are slower and the truth.
+    Evaluation stays with the batch engine."""
+    actors: Annotated[int, Field(ge=1, le=256)] = 1
+    """Processes that play the event engines; the result does not depend on how many."""
 
     @model_validator(mode="after")
     def _sums_need_the_team(self) -> Self:
@@ -133,15 +141,35 @@ class TrainConfig(Model):
         return self
 
     @model_validator(mode="after")
+    def _event_engines_are_undisturbed(self) -> Self:
+        if self.hardening is not None and self.engine != "batch":
+            raise ValueError("hardening needs engine: batch")
+        return self
+
+    @model_validator(mode="after")
     def _only_actors_remember(self) -> Self:
         if self.recurrent and (self.algorithm not in GAUSSIAN or self.warm_start > 0):
             raise ValueError(f"recurrent needs one of {', '.join(GAUSSIAN)}, without warm_start")
+        if self.recurrent and self.engine != "batch":
+            raise ValueError("recurrent needs engine: batch")
         return self
 
     @model_validator(mode="after")
     def _slopes_know_no_absence(self) -> Self:
         if self.absence.possible and (self.algorithm == "pathwise" or self.warm_start > 0):
             raise ValueError("absence needs an algorithm other than pathwise, without warm_start")
+        return self
+
+    @model_validator(mode="after")
+    def _actors_play_the_event_engine(self) -> Self:
+        if self.engine == "batch" and self.actors > 1:
+            raise ValueError("actors: more than one needs engine: event")
+        if self.actors > self.replications:
+            raise ValueError(f"actors: at most one per replication, {self.replications}")
+        if self.engine == "event" and (self.algorithm == "pathwise" or self.warm_start > 0):
+            raise ValueError(
+                "engine: the gradient through the twin (pathwise, warm_start) needs batch"
+            )
         return self
 
     def planned_updates(self, agents: int) -> int:
@@ -162,13 +190,14 @@ def train_config(
     agent_steps: int | None = None,
     algorithm: str | None = None,
     file: Path | None = None,
+    device: str | None = None,
 ) -> TrainConfig:
     """The configuration of a training file, or the default, with a seed and what else is given.
 
     Raises ScenarioError for a file that is not valid.
     """
     base = TrainConfig() if file is None else load_document(file, TrainConfig)[0]
-    given = {"seed": seed, "agent_steps": agent_steps, "algorithm": algorithm}
+    given = {"seed": seed, "agent_steps": agent_steps, "algorithm": algorithm, "device": device}
     changed = {name: value for name, value in given.items() if value is not None}
     return TrainConfig.model_validate({**base.model_dump(), **changed})
 

@@ -136,3 +136,18 @@ class Pathwise(Model):
     log_std: float = -1.6
     """Log of the standard deviation of the exploration while a segment is played, and of a MAPPO
     run that starts from the result."""
+
+
+class Hardening(Model):
+    """Training networks in which something goes wrong, drawn from a stress suite."""
+
+    suite: Annotated[str, Field(min_length=1, max_length=4_096)]
+    """The suite's file, as on the command line."""
+    share: Annotated[float, Field(gt=0, le=1)] = 0.5
+    """Share of the networks that are disturbed; the others stay clean."""
+    severity: Annotated[int, Field(ge=1, le=5)] = 5
+    """The hardest rung that is drawn once the range is as wide as it gets."""
+    warmup: Fraction = 0.5
+    """Share of the budget in which the range of severities widens from the mildest rung."""
+    digest: str = ""
+    """SHA-256 of the suite, filled in when it is read."""

@@ -19,7 +19,8 @@ from twin.engine.batch import BatchPath
 from twin.env.agents import AgentSpec
 
 if TYPE_CHECKING:
-    from agents.learn.rollout import Decision, Horizon
+    from agents.learn.decided import Decision
+    from agents.learn.rollout import Horizon
 
 Floats = NDArray[np.float64]
 

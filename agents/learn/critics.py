@@ -56,7 +56,7 @@ class CentralCritic:
     def __init__(self, setup: Setup, config: TrainConfig, device: torch.device) -> None:
         self.device = device
         self.network = make_critic(setup.state_size, setup.streams, config).to(device)
-        self.normaliser = ValueNormaliser(setup.streams, config.normaliser_memory)
+        self.normaliser = ValueNormaliser(setup.streams, config.normaliser_memory, setup.ranks)
         self.networks = {"": self.network}
         self.normalisers = {"": self.normaliser}
         self.columns = [torch.from_numpy(g.streams).to(device) for g in setup.groups]
@@ -102,7 +102,8 @@ class OwnCritic:
             g.group.name: make_own_critic(g.group, config).to(device) for g in setup.groups
         }
         self.normalisers = {
-            name: ValueNormaliser(1, config.normaliser_memory) for name in self.networks
+            name: ValueNormaliser(1, config.normaliser_memory, setup.ranks)
+            for name in self.networks
         }
         self.streams = np.concatenate([g.streams for g in setup.groups])
         ends = np.cumsum([len(g.streams) for g in setup.groups])

@@ -6,7 +6,8 @@ same observations and the same decisions, in functional style.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -17,6 +18,7 @@ from torch import Tensor
 from agents.learn.decode import Decoder
 from agents.learn.networks import Mlp
 from agents.learn.setup import GroupSetup, Setup
+from agents.learn.sight import Frame, Sight, observed
 from agents.learn.straight_through import StraightThrough
 from twin.engine.batch import BatchEngine, BatchPath
 from twin.engine.batch_carry import carry_over
@@ -69,13 +71,48 @@ def columns(layers: Layers, inputs: Tensor) -> Tensor:
     return weight @ inputs + bias[:, None]
 
 
+class Eyes:
+    """What agents are shown in a differentiable run: ``Sight`` in torch."""
+
+    def __init__(self, sight: Sight, tensor: Callable[[Any], Tensor]) -> None:
+        self.sight = sight
+        self.tensor = tensor
+        self.past = deque(map(tensor, list(sight.past)[:-1]), maxlen=sight.memory + 1)
+        self.frame: Frame | None = None
+
+    def seen(self, t: int, vector: Tensor, xp: StraightThrough) -> Tensor:
+        """The padded vector (state + 1, B) with the agents' own observations after it."""
+        self.past.append(vector)
+        self.frame = self.sight.frame(t)
+        own = vector[self.tensor(self.sight.numbers.places)]
+        if self.frame is not None:
+            frame = self.frame.cast(self.tensor)
+            own = observed(self.sight.numbers, frame, self.past, own, xp).to(vector.dtype)
+        return torch.cat([vector, own])
+
+    def held(self) -> tuple[Tensor, Tensor] | None:
+        """Lanes whose orders, and whose vehicles, the static policy decides: (lane, B) each."""
+        if self.frame is None or self.frame.acts.all():
+            return None
+        orders, bookings = self.sight.numbers.held(self.frame.acts)
+        return self.tensor(orders), self.tensor(bookings)
+
+
 class Run:
     """B networks on their way through a horizon; gradients flow through everything they do."""
 
     def __init__(
-        self, setup: Setup, engine: BatchEngine, xp: StraightThrough, device: torch.device
+        self,
+        setup: Setup,
+        engine: BatchEngine,
+        xp: StraightThrough,
+        device: torch.device,
+        sight: Sight | None = None,
     ) -> None:
-        """Start where a numpy ``engine`` stands, at a decision epoch, and leave it untouched."""
+        """Start where a numpy ``engine`` stands, at a decision epoch, and leave it untouched.
+
+        With a ``sight``, the one of the networks that play, agents see what they are shown.
+        """
 
         def tensor(array: Any) -> Tensor:
             return torch.from_numpy(np.array(array)).to(device)
@@ -85,7 +122,8 @@ class Run:
         self.xp = xp
         self.engine = BatchEngine(engine.world, BatchPath(**parts), xp, keep_rows=False)
         carry_over(engine, self.engine, tensor)
-        self.decoder = Decoder(setup, self.engine.path.demand, xp)
+        self.decoder = Decoder(setup, self.engine.path.demand, xp, sight is not None)
+        self.eyes = Eyes(sight, tensor) if sight is not None else None
         self.vector = self._seen(None)
 
     @property
@@ -98,12 +136,14 @@ class Run:
 
         ``actions`` (agent, action, B) per group, as the codecs take them.
         """
-        self.engine.decide(*self.decoder(self.engine, self.vector, actions))
+        held = self.eyes.held() if self.eyes else None
+        self.engine.decide(*self.decoder(self.engine, self.vector, actions, held))
         cost: Tensor = -self.engine.profit_row().sum(0)
         if self.engine.advance():
-            self.vector = self._seen(self.vector[:-1])
+            self.vector = self._seen(self.vector)
         return cost
 
     def _seen(self, before: Tensor | None) -> Tensor:
         vector: Tensor = global_vector(self.engine.world, self.engine, self.xp, before)
-        return torch.cat([vector, torch.zeros_like(vector[:1])])
+        padded = torch.cat([vector, torch.zeros_like(vector[:1])])
+        return padded if self.eyes is None else self.eyes.seen(self.t, padded, self.xp)

@@ -7,20 +7,21 @@ epsilon one at random, action by action.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.checkpoint.groups import best_choice, choice_values, chosen
+from agents.checkpoint.groups import Layers, best_choice, choice_values, chosen, forward
 from agents.learn.batch import Array, Flags, GroupBatch, Weights
 from agents.learn.config import TrainConfig
 from agents.learn.setup import Setup
 from twin.exogenous.streams import stream
 
 if TYPE_CHECKING:
+    from agents.learn.memory import Memory
     from agents.learn.rollout import Horizon
 
 Floats = NDArray[np.float64]
@@ -56,16 +57,35 @@ def explorer_of(setup: Setup, config: TrainConfig, weights: Weights, update: int
     return Gaussian(setup, config, weights, update)
 
 
+def forward_of(weights: Weights, config: TrainConfig) -> Callable[[int, Array, Memory], Array]:
+    """Outputs of a group for all replications; alone where several processes have some each.
+
+    A matrix product of another width may round differently, and then the result would depend on
+    who plays how many.
+    """
+    if config.engine == "event":
+        return lambda g, inputs, memory: forward_apart(weights.layers[g], inputs)
+    return weights.outputs
+
+
+def forward_apart(layers: Layers, inputs: Array) -> Array:
+    """As ``forward``, replication by replication: (agent, in, B) to (agent, out, B)."""
+    apart = np.ascontiguousarray(np.moveaxis(inputs, -1, 0))[..., None]
+    found: Array = np.moveaxis(forward(layers, apart)[..., 0], 0, -1)
+    return found
+
+
 class Gaussian:
     """Normal noise around the mean action."""
 
     def __init__(self, setup: Setup, config: TrainConfig, weights: Weights, update: int) -> None:
         self.setup, self.weights = setup, weights
+        self.forward = forward_of(weights, config)
         rng = stream(config.seed, f"exploration/{update}")
         self.noise: list[Array] = [  # (period, agent, action, B) per group
             rng.standard_normal(
                 (config.segment, *group.used.shape, config.replications), dtype=np.float32
-            )
+            )[..., setup.share.columns]
             for group in setup.groups
         ]
 
@@ -75,7 +95,8 @@ class Gaussian:
         noise = _repeated(self.noise[g][k], vector)
         inputs = group.inputs(vector)
         std: Array = np.exp(log_std)
-        actions = self.weights.outputs(g, inputs, horizon.memory) + std[..., None] * noise
+        mean = self.forward(g, inputs, horizon.memory)
+        actions = mean + std[..., None] * noise
         density = (0.5 * noise**2 + log_std[..., None] + HALF_LOG_2PI) * group.used[..., None]
         return Acted(inputs, actions, actions, -density.sum(axis=1))
 
@@ -85,14 +106,17 @@ class EpsilonGreedy:
 
     def __init__(self, setup: Setup, config: TrainConfig, weights: Weights, update: int) -> None:
         self.setup, self.weights = setup, weights
+        self.forward = forward_of(weights, config)
         rng = stream(config.seed, f"exploration/{update}")
         self.explores: list[NDArray[Any]] = []  # (period, agent, action, B) per group
         self.random: list[NDArray[np.intp]] = []
         self.uniform: list[Array] = []
         for group, grid in zip(setup.groups, weights.grids, strict=True):
             shape = (config.segment, *group.used.shape, config.replications)
-            self.explores.append(rng.random(shape, dtype=np.float32) < weights.epsilon)
-            self.uniform.append(rng.random(shape, dtype=np.float32))
+            explores, uniform = (rng.random(shape, dtype=np.float32) for _ in range(2))
+            own = setup.share.columns
+            self.explores.append(explores[..., own] < weights.epsilon)
+            self.uniform.append(uniform[..., own])
             self.random.append(_random_choice(grid, self.uniform[-1]))
 
     def act(self, g: int, vector: Floats, k: int, horizon: Horizon) -> Acted:
@@ -100,7 +124,7 @@ class EpsilonGreedy:
         inputs = self.setup.groups[g].inputs(vector)
         grid = self.weights.grids[g]
         possible = horizon.possible(g)
-        out = self.weights.outputs(g, inputs, horizon.memory)
+        out = self.forward(g, inputs, horizon.memory)
         best = best_choice(choice_values(grid, out, possible))
         explores = _repeated(self.explores[g][k], vector)
         random = _repeated(self.random[g][k], vector)

@@ -14,12 +14,13 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.learn.algorithms import ALGORITHMS
+from agents.learn.algorithms import ALGORITHMS, REPLAYING
 from agents.learn.batch import Array, Batch, Weights
 from agents.learn.config import TrainConfig
 from agents.learn.parent import Parent
 from agents.learn.rollout import Sampler, Segment
 from agents.learn.setup import Setup
+from agents.learn.storage import Storage
 
 
 @dataclass(frozen=True)
@@ -74,10 +75,17 @@ NO_STATS = UpdateStats(0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 """Stands for an update that came to nothing."""
 
 
-def make_learner(setup: Setup, config: TrainConfig, folder: Path) -> Learner:
-    """The configured algorithm; ``folder`` is where it may keep large files, such as a replay."""
+def make_learner(
+    setup: Setup, config: TrainConfig, folder: Path, storage: Storage | None = None
+) -> Learner:
+    """The configured algorithm; ``folder`` is where it may keep large files, such as a replay.
+
+    ``storage`` replaces the disk of those that have a replay.
+    """
     module, name = ALGORITHMS[config.algorithm].split(":")
-    learner: Learner = getattr(importlib.import_module(module), name)(setup, config, folder)
+    build = getattr(importlib.import_module(module), name)
+    replays = config.algorithm in REPLAYING
+    learner: Learner = build(setup, config, folder, *((storage,) if replays else ()))
     if config.warm_start == 0:
         return learner
     warm: Learner = importlib.import_module("agents.learn.warm_start").WarmStarted(setup, learner)

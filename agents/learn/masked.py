@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from agents.learn.batch import Array, Flags
 from agents.learn.normaliser import explained_variance
+from agents.learn.ranks import ALONE, Ranks
 
 Counts = NDArray[np.float32]
 
@@ -26,21 +27,23 @@ def in_control(alive: Flags, columns: Sequence[Tensor], count: int) -> Counts:
     return alive.astype(np.float32) @ member
 
 
-def moments(values: Array, counts: Counts | None) -> tuple[Array, Array]:
+def moments(values: Array, counts: Counts | None, ranks: Ranks = ALONE) -> tuple[Array, Array]:
     """Mean and standard deviation of each column of values (period, replication, column)."""
     if counts is None:
-        return values.mean(axis=(0, 1)), values.std(axis=(0, 1))
-    total = np.maximum(counts.sum(axis=(0, 1)), 1.0)
-    mean = (values * counts).sum(axis=(0, 1)) / total
-    return mean, np.sqrt(((values - mean) ** 2 * counts).sum(axis=(0, 1)) / total)
+        return ranks.mean(values, (0, 1)), np.sqrt(ranks.variance(values, (0, 1)))
+    total = np.maximum(ranks.total(counts.sum(axis=(0, 1))), 1.0)
+    mean = ranks.total((values * counts).sum(axis=(0, 1))) / total
+    return mean, np.sqrt(ranks.total(((values - mean) ** 2 * counts).sum(axis=(0, 1))) / total)
 
 
-def explained(values: Array, returns: Array, counts: Counts | None) -> float:
+def explained(values: Array, returns: Array, counts: Counts | None, ranks: Ranks = ALONE) -> float:
     """Share of the returns' variance that the values explain, where somebody is in control."""
     if counts is None:
-        return explained_variance(values, returns)
+        return explained_variance(values, returns, ranks)
     judged = counts > 0
-    return explained_variance(values[judged], returns[judged]) if judged.any() else 0.0
+    if not ranks.anywhere(bool(judged.any())):
+        return 0.0
+    return explained_variance(values[judged], returns[judged], ranks)
 
 
 def mean_over(values: Tensor, alive: Tensor | None) -> Tensor:

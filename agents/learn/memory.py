@@ -5,6 +5,7 @@ Memory begins at zero with every episode and is carried on from segment to segme
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy as np
 from agents.checkpoint.groups import Layers
 from agents.checkpoint.memory import Cell, remember
 from agents.learn.batch import Array
+from agents.learn.ranks import Ranks, Share
 
 if TYPE_CHECKING:
     from agents.learn.setup import GroupSetup
@@ -34,3 +36,16 @@ class Memory:
     def rows(self) -> list[Array]:
         """The memory of each group as a batch holds it: (B, agent, unit)."""
         return [np.ascontiguousarray(state.transpose(2, 0, 1)) for state in self.state]
+
+
+def whole_memory(memory: Memory, ranks: Ranks, replications: int, copies: int = 1) -> list[Array]:
+    """What all networks remember, from each rank's own."""
+    if ranks.alone:
+        return list(memory.state)
+    spread = (ranks.share.spread(state, replications, copies) for state in memory.state)
+    return [ranks.total(state) for state in spread]
+
+
+def own_memory(whole: Sequence[Array], share: Share, copies: int = 1) -> list[Array]:
+    """The inverse, for the networks of a share."""
+    return [share.own(state, copies) for state in whole]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import fields
 from itertools import pairwise
 from typing import cast
 
@@ -93,8 +92,8 @@ class RecurrentMlp(Mlp):
     @torch.no_grad()
     def adopt(self, cell: Cell) -> None:
         """Take over another unit's weights."""
-        for part, field in zip(self._parts, fields(cell), strict=True):
-            part.copy_(torch.from_numpy(getattr(cell, field.name)))
+        for part, array in zip(self._parts, cell, strict=True):
+            part.copy_(torch.from_numpy(array))
 
     @property
     def _parts(self) -> list[Tensor]:

@@ -6,13 +6,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.learn.batch import Array
+from agents.learn.ranks import ALONE, Ranks
 
 
 class ValueNormaliser:
     """Running mean and standard deviation of the returns, one of each per reward stream."""
 
-    def __init__(self, streams: int, memory: float) -> None:
+    def __init__(self, streams: int, memory: float, ranks: Ranks = ALONE) -> None:
         self.memory = memory
+        self.ranks = ranks
         self.weight = 0.0
         self.first: NDArray[np.float64] = np.zeros(streams)  # (stream,) running sum of means
         self.second: NDArray[np.float64] = np.zeros(streams)  # (stream,) of mean squares
@@ -40,17 +42,18 @@ class ValueNormaliser:
             flat = self._standing_in(flat, counted.reshape(flat.shape))
         fresh = 1.0 - self.memory
         self.weight = self.memory * self.weight + fresh
-        self.first = self.memory * self.first + fresh * flat.mean(axis=0)
-        self.second = self.memory * self.second + fresh * (flat**2).mean(axis=0)
+        self.first = self.memory * self.first + fresh * self.ranks.mean(flat, 0)
+        self.second = self.memory * self.second + fresh * self.ranks.mean(flat**2, 0)
 
     def _standing_in(
         self, flat: NDArray[np.float64], counted: NDArray[np.bool_]
     ) -> NDArray[np.float64]:
         """Two rows with the mean and the standard deviation of what counts: (2, stream)."""
-        count = counted.sum(axis=0)
+        total = self.ranks.total
+        count = total(counted.sum(axis=0))
         some = np.maximum(count, 1)
-        mean = np.where(counted, flat, 0.0).sum(axis=0) / some
-        spread = np.sqrt(np.where(counted, (flat - mean) ** 2, 0.0).sum(axis=0) / some)
+        mean = total(np.where(counted, flat, 0.0).sum(axis=0)) / some
+        spread = np.sqrt(total(np.where(counted, (flat - mean) ** 2, 0.0).sum(axis=0)) / some)
         mean, spread = np.where(count, mean, self.mean), np.where(count, spread, self.sd)
         return np.stack([mean - spread, mean + spread])
 
@@ -78,7 +81,7 @@ class ValueNormaliser:
         self.weight = float(state["weight"][0])
 
 
-def explained_variance(values: Array, returns: Array) -> float:
+def explained_variance(values: Array, returns: Array, ranks: Ranks = ALONE) -> float:
     """Share of the returns' variance that the values explain: 1 - Var(R - V) / Var(R)."""
-    total = float(np.var(returns))
-    return 1.0 - float(np.var(returns - values)) / total if total > 0 else 0.0
+    total = float(ranks.variance(returns))
+    return 1.0 - float(ranks.variance(returns - values)) / total if total > 0 else 0.0

@@ -25,6 +25,7 @@ from agents.learn.networks import Actor, make_actors, weights_of
 from agents.learn.parent import Parent, copy_layers
 from agents.learn.rollout import Horizon, Sampler, Segment, evaluate_static, evaluation_seeds
 from agents.learn.setup import Setup
+from agents.learn.sight import own_eyes
 from agents.learn.straight_through import StraightThrough
 from agents.learn.tensors import (
     Arrays,
@@ -51,7 +52,7 @@ class Pathwise:
     ) -> None:
         """``actors`` are another learner's, to be trained in its place for a while."""
         self.rate_scale = 1.0
-        self.setup = setup
+        self.setup = setup = own_eyes(setup) if config.hardening else setup
         self.config = config
         self.own = config.pathwise
         self.device = torch.device(config.device)
@@ -79,7 +80,8 @@ class Pathwise:
         return sampler.collect(self.weights(), number, self._start)
 
     def _start(self, horizon: Horizon) -> None:
-        self.starts.append(Run(self.setup, horizon.engine, self.xp, self.device))
+        run = Run(self.setup, horizon.engine, self.xp, self.device, horizon.sight)
+        self.starts.append(run)
 
     def update(self, batch: Batch, number: int, progress: float) -> UpdateStats:
         """One step down the gradient on the segment's sample paths, from where it started.
@@ -96,8 +98,10 @@ class Pathwise:
             left -= count
         self.starts = []
         loss = total / (self.config.segment * self.scale)
-        descend(loss, self.adam, self.config.gradient_norm, "cost", number)
-        return UpdateStats(loss.item(), 0.0, 0.0, 0.0, 0.0, 0.0)
+        longest, ranks = self.config.gradient_norm, self.setup.ranks
+        weight = ranks.share.count(self.config.replications) / self.config.replications
+        mean = descend(loss, self.adam, longest, "cost", number, ranks, weight)
+        return UpdateStats(mean, 0.0, 0.0, 0.0, 0.0, 0.0)
 
     def _cost(self, run: Run, count: int) -> Tensor:
         """Discounted cost of some periods, and of those that their decisions still move.

@@ -22,6 +22,7 @@ from agents.learn.data import Data
 from agents.learn.gae import advantages
 from agents.learn.learner import UpdateStats
 from agents.learn.masked import Counts, explained, huber, in_control, mean_over, moments
+from agents.learn.minibatches import Minibatch, minibatches
 from agents.learn.networks import make_actors, weights_of
 from agents.learn.parent import Parent, copy_cell, copy_layers, copy_spread
 from agents.learn.rollout import Sampler, Segment
@@ -47,6 +48,7 @@ class PolicyGradient:
     def __init__(self, setup: Setup, config: TrainConfig, critic: Critic) -> None:
         self.config = config
         self.device = torch.device(config.device)
+        self.ranks = setup.ranks
         self.critic = critic
         self.rate_scale = 1.0
         self.names = [g.group.name for g in setup.groups]
@@ -83,7 +85,7 @@ class PolicyGradient:
         counts = self._in_control(batch)
         values, advantage, returns = self._targets(batch, counts)
         self.critic.renormalise(returns, None if counts is None else counts > 0)
-        share = explained(values, returns, counts)
+        share = explained(values, returns, counts, self.ranks)
         data = self._data(batch, advantage, self.critic.normalised(returns), counts)
         return data, self._learn_values(data, order, number), share
 
@@ -133,9 +135,9 @@ class PolicyGradient:
     def _learn_values(self, data: Data, order: np.random.Generator, number: int) -> float:
         """All gradient steps of the critic; the mean loss."""
         losses = [
-            self._critic_step(data, rows, number)
+            self._critic_step(data, part, number)
             for _ in range(self.config.critic_epochs)
-            for rows in self._minibatches(data, order)
+            for part in self._minibatches(data, order)
         ]
         return float(np.mean(losses))
 
@@ -155,22 +157,19 @@ class PolicyGradient:
         steps: list[Step] = []
         for _ in range(self.config.epochs):
             steps += [
-                self._actor_step(data, rows, number, groups, factor)
-                for rows in self._minibatches(data, order)
+                self._actor_step(data, part, number, groups, factor)
+                for part in self._minibatches(data, order)
             ]
             if steps[-1][1] > self.config.kl_stop:
                 break
         return steps
 
-    def _minibatches(self, data: Data, order: np.random.Generator) -> tuple[Tensor, ...]:
+    def _minibatches(self, data: Data, order: np.random.Generator) -> list[Minibatch]:
         """Rows of one pass in random order, in equal parts; whole sequences if actors remember."""
-        unrolled = data.unrolling
-        count = unrolled.replications if unrolled else len(data.advantage)
-        rows = torch.from_numpy(order.permutation(count)).to(self.device)
-        if unrolled is None:
-            return rows.tensor_split(self.config.minibatches)
-        parts = rows.tensor_split(min(self.config.minibatches, count))
-        return tuple(unrolled.rows(part) for part in parts)
+        own = self.config, self.ranks.share, order, self.device
+        if data.unrolling is not None:
+            return data.unrolling.minibatches(*own)
+        return minibatches(len(data.advantage), *own)
 
     def _in_control(self, batch: Batch) -> Counts | None:
         """Agents in control per column: (period, replication, column); None for all, always."""
@@ -199,7 +198,7 @@ class PolicyGradient:
         return values, advantage, returns
 
     def _data(self, batch: Batch, advantage: Array, targets: Array, counts: Counts | None) -> Data:
-        mean, sd = moments(advantage, counts)
+        mean, sd = moments(advantage, counts, self.ranks)
         scaled = (advantage - mean) / (sd + 1e-8)
         groups = [
             (self._rows(g.inputs), self._rows(g.actions), self._rows(g.log_probability))
@@ -221,14 +220,14 @@ class PolicyGradient:
     def _actor_step(
         self,
         data: Data,
-        rows: Tensor,
+        part: Minibatch,
         number: int,
         groups: Sequence[int],
         factor: Tensor | None,
     ) -> Step:
         """One gradient step of the actors of some groups; ``factor`` (row,) weighs advantages."""
-        clip = self.config.clip_range
-        groups = [g for g in groups if data.anybody(g, rows)]
+        clip, rows = self.config.clip_range, part.rows
+        groups = self._seen_somewhere(data, groups, rows)
         if not groups:
             return 0.0, 0.0, 0.0
         advantage = data.advantage[rows]
@@ -242,13 +241,31 @@ class PolicyGradient:
             log_ratios.append(log_ratio.detach())
             gains.append(torch.minimum(ratio * own, ratio.clamp(1 - clip, 1 + clip) * own))
         alive = data.in_control(groups, rows)
+        weight = self._weight(part, alive)
         loss = -mean_over(torch.cat(gains, 1), alive)
-        descend(loss, self.actor_adam, self.config.gradient_norm, "policy loss", number)
+        longest = self.config.gradient_norm
+        mean = descend(loss, self.actor_adam, longest, "policy loss", number, self.ranks, weight)
         log_ratio = torch.cat(log_ratios, 1)
         ratio = torch.exp(log_ratio)
         kl = mean_over(ratio - 1 - log_ratio, alive)
         clipped = mean_over(((ratio - 1).abs() > clip).float(), alive)
-        return loss.item(), kl.item(), clipped.item()
+        figures = np.array([kl.item(), clipped.item()]) * weight
+        return mean, *self.ranks.total(figures).tolist()
+
+    def _seen_somewhere(self, data: Data, groups: Sequence[int], rows: Tensor) -> list[int]:
+        """The groups of which any agent was in control in some rows, on any rank."""
+        if data.alive is None:
+            return list(groups)
+        seen = self.ranks.total(np.array([float(data.anybody(g, rows)) for g in groups]))
+        return [g for g, count in zip(groups, seen, strict=True) if count > 0]
+
+    def _weight(self, part: Minibatch, counted: Tensor | None) -> float:
+        """This rank's share of what a mean is over: rows, or what is ``counted`` in them."""
+        if counted is None or self.ranks.alone:
+            return part.weight
+        here = float(counted.sum().item()) if part.weight else 0.0
+        everywhere = float(self.ranks.total(np.array([here]))[0])
+        return here / max(everywhere, 1.0)
 
     def _log_ratio(self, data: Data, g: int, rows: Tensor) -> Tensor:
         """How much likelier each agent's action has become, in logs: (row, agent).
@@ -265,15 +282,16 @@ class PolicyGradient:
         moved = new - old[rows]
         return moved if data.alive is None else torch.where(data.alive[g][rows], moved, 0.0)
 
-    def _critic_step(self, data: Data, rows: Tensor, number: int) -> float:
+    def _critic_step(self, data: Data, part: Minibatch, number: int) -> float:
         """One gradient step of the critic."""
+        rows, longest = part.rows, self.config.gradient_norm
         values = self.critic.normalised_values([seen[rows] for seen in data.seen])
         judged = None if data.judged is None else data.judged[rows]
-        if judged is not None and not judged.any():
+        weight = self._weight(part, judged)
+        if judged is not None and not self.ranks.anywhere(bool(judged.any())):
             return 0.0
         loss = huber(values, data.targets[rows], self.config.huber, judged)
-        descend(loss, self.critic_adam, self.config.gradient_norm, "value loss", number)
-        return loss.item()
+        return descend(loss, self.critic_adam, longest, "value loss", number, self.ranks, weight)
 
     def _set_rates(self, share: float) -> None:
         set_rate(self.actor_adam, self.config.actor_rate * share * self.rate_scale)

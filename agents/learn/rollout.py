@@ -15,20 +15,23 @@ from agents.learn.absence import Flags, absent_of, batch_flags, draw_kills
 from agents.learn.batch import Array, Batch, Weights
 from agents.learn.config import TrainConfig
 from agents.learn.counterfactual import Counterfactual, widened
+from agents.learn.decided import Decision, own_decision, whole_decisions
+from agents.learn.disturbance import Disturbance
 from agents.learn.explore import explorer_of, group_batches
+from agents.learn.hardening import Hardening
 from agents.learn.memory import Memory
 from agents.learn.rewards import meant_mode, potential, reward_streams, shaping
 from agents.learn.setup import Setup
+from agents.learn.sight import Sight
 from twin.engine.batch import BatchEngine, BatchPath, stack_paths
 from twin.env.agents import agent_specs
 from twin.env.observe import global_vector
 from twin.env.rules import OrderingRule, lane_orders
+from twin.errors import TrainingError
 from twin.exogenous.path import draw_path
 from twin.network.world import World
 
 Floats = NDArray[np.float64]
-Decision = tuple[Any, Any, Any]
-"""Orders (lane, product, B), vehicles (lane, B) and least loads (lane, B)."""
 TRAINING_SEEDS = 1_000_000_000
 """Training paths count from here, evaluation paths from half of it, people's seeds from zero."""
 SEEDS_PER_RUN = 10_000_000
@@ -47,19 +50,29 @@ class Horizon:
     """B networks on their way from the first to the last epoch.
 
     ``vector`` is the global vector of the current epoch with a zero appended: (state + 1, B). After
-    the last decision it is the true final one.
+    the last decision it is the true final one. With a ``sight`` what agents see stands after it.
     """
 
     def __init__(
-        self, setup: Setup, world: World, path: BatchPath, killed: Flags | None = None
+        self,
+        setup: Setup,
+        world: World,
+        path: BatchPath,
+        killed: Flags | None = None,
+        sight: Sight | None = None,
+        engine: Any | None = None,
     ) -> None:
-        """``killed`` (period, agent, B) says which agents are out of control when, besides down."""
+        """``killed`` (period, agent, B) says which agents are out of control when, besides down.
+
+        ``engine`` is what plays the networks, by default the batch engine.
+        """
         self.setup = setup
         self.absent = absent_of(setup, path, killed)
         self.memory = Memory(setup.groups, setup.units, path.replications)
         self.world = world
+        self.sight = sight
         self.rule = OrderingRule("base_stock", setup.levels[None, :, :, None])
-        self.engine = BatchEngine(world, path, keep_rows=False)
+        self.engine = engine or BatchEngine(world, path, keep_rows=False)
         self.decisions: list[Decision] = []
         self.over = False
         self._advance()
@@ -73,9 +86,10 @@ class Horizon:
     def alive(self) -> Flags:
         """Who is in control at the current epoch, in the order of the groups: (agent, B)."""
         if self.absent is None:
-            return np.ones((self.setup.agents, self.vector.shape[-1]), dtype=np.bool_)
-        alive: Flags = self.absent.alive[self.t]
-        return alive
+            alive = np.ones((self.setup.agents, self.vector.shape[-1]), dtype=np.bool_)
+        else:
+            alive = self.absent.alive[self.t]
+        return alive if self.sight is None else self.sight.in_control(self.setup, alive)
 
     def possible(self, g: int) -> Flags | None:
         """What the agents of a group can choose: (agent, action, choice, B); None: always all."""
@@ -110,9 +124,12 @@ class Horizon:
                     orders[spec.lanes] = wish.reshape(len(spec.lanes), -1, wish.shape[-1])
                 else:
                     vehicles[spec.lanes], min_load[spec.lanes] = np.split(wish, 2)
+        decision = orders, vehicles, min_load
+        if self.sight is not None and self.sight.holds:
+            decision = self.sight.held(decision, self.static_decision())
         if self.absent is not None:
-            self.absent.stand_by((orders, vehicles, min_load), self.static_decision(), self.t)
-        return orders, vehicles, min_load
+            self.absent.stand_by(decision, self.static_decision(), self.t)
+        return decision
 
     def step(self, decision: Decision) -> Floats:
         """Finish the period and go to the next epoch; the nodes' profit: (B, node)."""
@@ -128,14 +145,19 @@ class Horizon:
         if not seen:
             return
         vector = global_vector(self.world, self.engine)
-        self.vector = np.concatenate([vector, np.zeros_like(vector[:1])])
+        padded = np.concatenate([vector, np.zeros_like(vector[:1])])
+        self.vector = self.sight.seen(self.t, padded) if self.sight else padded
 
 
 class Sampler:
     """Yields one segment after the other; a new horizon has new sample paths."""
 
-    def __init__(self, setup: Setup, config: TrainConfig) -> None:
-        self.setup = setup
+    def __init__(
+        self, setup: Setup, config: TrainConfig, disturbance: Disturbance | None = None
+    ) -> None:
+        """Raises TrainingError for a hardened configuration without its disturbance."""
+        self.hardening = Hardening.of(setup, config, disturbance)
+        self.setup = self.hardening.setup if self.hardening else setup
         self.config = config
         self.start_horizon(0)
 
@@ -145,29 +167,72 @@ class Sampler:
         decisions: Sequence[Decision] = (),
         counterfactual: Sequence[Decision] = (),
     ) -> None:
-        """Go to a horizon and replay what was decided in it, and in its twins, so far."""
+        """Go to a horizon and replay what was decided in it, and in its twins, so far.
+
+        The decisions are those for all networks, as ``decided`` gives them.
+        """
         self.number = number
         count = self.config.replications
         first = TRAINING_SEEDS + self.config.seed * SEEDS_PER_RUN + number * count
         world = self.setup.longer
-        path = paths(world, range(first, first + count), np.float32)
+        share = self.setup.share
+        path, sight = self._networks(world, range(first, first + count)[share.columns])
         self.baseline = static_profit(self.setup, world, path)  # (period, B, node)
         killed = draw_kills(self.setup, self.config, number)
-        self.horizon = Horizon(self.setup, world, path, killed)
-        self.twins = self._twins(world, path, killed)
+        self.horizon = Horizon(self.setup, world, path, killed, sight, self._engine(world, path))
+        self.twins = self._twins(world, path, killed, sight)
         for decision in decisions:
-            self.horizon.step(decision)
+            self.horizon.step(own_decision(decision, share))
         if self.twins:
             for decision in counterfactual:
-                self.twins.horizon.step(decision)
+                own = own_decision(decision, share, len(self.twins.specs))
+                self.twins.horizon.step(own)
 
-    def _twins(self, world: World, path: BatchPath, killed: Flags | None) -> Counterfactual | None:
+    def decided(self) -> tuple[Sequence[Decision], Sequence[Decision]]:
+        """What was decided in the horizon so far, and in its twins, for all networks."""
+        ranks, count = self.setup.ranks, self.config.replications
+        decisions = whole_decisions(self.horizon.decisions, ranks, count)
+        if self.twins is None:
+            return decisions, ()
+        twins = self.twins.horizon.decisions
+        return decisions, whole_decisions(twins, ranks, count, len(self.twins.specs))
+
+    def memories(self) -> list[tuple[str, Memory, int]]:
+        """What the networks under way remember, and their twins, with copies of each network."""
+        found = [("networks", self.horizon.memory, 1)]
+        if self.twins:
+            found.append(("twins", self.twins.horizon.memory, len(self.twins.specs)))
+        return found
+
+    def _networks(self, world: World, seeds: Sequence[int]) -> tuple[BatchPath, Sight | None]:
+        """The sample paths of a horizon, and what its agents see instead of the truth."""
+        if self.hardening is None:
+            return self._paths(world, seeds), None
+        reach = self.hardening.reach(self.number)
+        return self.hardening.networks(world, seeds, reach, np.float32)
+
+    def _twins(
+        self, world: World, path: BatchPath, killed: Flags | None, sight: Sight | None
+    ) -> Counterfactual | None:
         """Beside the networks, those without one agent each, where rewards ask for them."""
         if meant_mode(world, self.setup.reward) != "difference":
             return None
         specs = agent_specs(self.setup.world)
         wide = widened(path, len(specs))
-        return Counterfactual(Horizon(self.setup, world, wide, killed), specs)
+        seen = sight.repeated(len(specs)) if sight else None
+        engine = self._engine(world, wide, len(specs))
+        return Counterfactual(Horizon(self.setup, world, wide, killed, seen, engine), specs)
+
+    def _paths(self, world: World, seeds: Sequence[int]) -> BatchPath:
+        """The sample paths of a horizon without hardening."""
+        return paths(world, seeds, np.float32)
+
+    def _engine(self, world: World, path: BatchPath, copies: int = 1) -> Any:
+        """What plays the networks on the paths of the horizon, each several times over."""
+        return BatchEngine(world, path, keep_rows=False)
+
+    def close(self) -> None:
+        """Let go of what is more than memory."""
 
     def collect(
         self, weights: Weights, update: int, watch: Callable[[Horizon], None] | None = None
@@ -258,7 +323,7 @@ def paths(world: World, seeds: Sequence[int], dtype: Any = None) -> BatchPath:
 
 def static_profit(setup: Setup, world: World, path: BatchPath) -> Floats:
     """Profit of the static policy on given paths: (period, B, node)."""
-    horizon = Horizon(setup, world, path)
+    horizon = Horizon(setup, world, path)  # the static policy sees the truth: no agent decides
     rows = []
     while not horizon.over:
         rows.append(horizon.step(horizon.static_decision()))
@@ -277,23 +342,35 @@ def evaluate(
     seeds: Sequence[int],
     grids: Sequence[Array] = (),
     discount: float = 1.0,
+    hardening: Hardening | None = None,
     cells: Sequence[Cell] = (),
 ) -> Floats:
     """Cost per period of greedy actors on each seed, later periods discounted: (seed,).
 
     ``grids`` (agent, action, choice), one per group, are what actors with a grid choose from,
-    ``cells``, one per group, what recurrent ones remember with.
+    ``cells``, one per group, what recurrent ones remember with. With a ``hardening`` its share of
+    the networks is disturbed, by the whole range of severities.
     """
+    if bool(setup.units) != bool(cells):
+        raise TrainingError("actors that remember come with cells, and no others do", "evaluate")
     weights = Weights(tuple(layers), grids=tuple(grids), cells=tuple(cells))
-    horizon = Horizon(setup, setup.world, paths(setup.world, seeds))
+    horizon = _judged(setup, seeds, hardening)
     rows = []
     while not horizon.over:
         actions = [
             weights.greedy(g, group.inputs(horizon.vector), horizon.memory, horizon.possible(g))
-            for g, group in enumerate(setup.groups)
+            for g, group in enumerate(horizon.setup.groups)
         ]
         rows.append(horizon.step(horizon.decision(actions)).sum(axis=1))
     return mean_cost(rows, discount)
+
+
+def _judged(setup: Setup, seeds: Sequence[int], hardening: Hardening | None) -> Horizon:
+    """The networks of some seeds at their first epoch."""
+    if hardening is None:
+        return Horizon(setup, setup.world, paths(setup.world, seeds))
+    path, sight = hardening.networks(setup.world, seeds, 1.0)
+    return Horizon(hardening.setup, setup.world, path, sight=sight)
 
 
 def mean_cost(profit: Sequence[Floats] | Floats, discount: float) -> Floats:
@@ -302,7 +379,12 @@ def mean_cost(profit: Sequence[Floats] | Floats, discount: float) -> Floats:
     return cost
 
 
-def evaluate_static(setup: Setup, seeds: Sequence[int], discount: float = 1.0) -> Floats:
+def evaluate_static(
+    setup: Setup,
+    seeds: Sequence[int],
+    discount: float = 1.0,
+    hardening: Hardening | None = None,
+) -> Floats:
     """Cost per period of the static policy on each seed, later periods discounted: (seed,)."""
-    profit = static_profit(setup, setup.world, paths(setup.world, seeds))
-    return mean_cost(profit.sum(axis=2), discount)
+    path = _judged(setup, seeds, hardening).engine.path
+    return mean_cost(static_profit(setup, setup.world, path).sum(axis=2), discount)

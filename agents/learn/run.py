@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
@@ -11,18 +12,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.credit.training import Moment, audit_during_training, keep_audits
+from agents.learn.actors import make_sampler
+from agents.learn.algorithms import DATA_PARALLEL
 from agents.learn.alignment import alignments
 from agents.learn.batch import Weights
 from agents.learn.config import TrainConfig
+from agents.learn.disturbance import Disturbance
 from agents.learn.learner import NO_STATS, UpdateStats, make_learner
 from agents.learn.metrics import TrainingRow, append_row, keep_rows
 from agents.learn.parent import Parent
-from agents.learn.rollout import Sampler, Segment, evaluate, evaluate_static, evaluation_seeds
+from agents.learn.ranks import ALONE, Ranks
+from agents.learn.rollout import Segment, evaluate, evaluate_static, evaluation_seeds
 from agents.learn.setup import Setup
 from agents.learn.state import CHECKPOINTS, Progress, State, capture, load_latest, write_state
+from agents.learn.storage import Disk
 from agents.stability.guard import Figures, Guard
 from agents.stability.probe import Probe
-from twin.errors import DivergenceError, TrainingError
+from twin.errors import DivergenceError, TrainingError, UsageError
 from twin.network.world import World
 
 Floats = NDArray[np.float64]
@@ -38,15 +44,21 @@ class TrainingRun:
         config: TrainConfig,
         folder: Path,
         parent: Parent | None = None,
+        disturbance: Disturbance | None = None,
+        ranks: Ranks = ALONE,
     ) -> None:
-        self.setup = Setup.of(world, levels, config, parent.levels if parent else None)
+        """Of several ``ranks`` the first evaluates and writes; all of them learn."""
+        check_ranks(config, ranks)
+        self.ranks = ranks
+        self.setup = Setup.of(world, levels, config, parent.levels if parent else None, ranks)
         self.parent = parent
         self.config = config
         self.folder = folder
-        self.learner = make_learner(self.setup, config, folder)
+        storage = disturbance.storage(Disk()) if disturbance else None
+        self.learner = make_learner(self.setup, config, folder, storage)
         if parent is not None:
             self.learner.adopt(parent)
-        self.sampler = Sampler(self.setup, config)
+        self.sampler = make_sampler(self.setup, config, disturbance)
         per_update = config.replications * config.segment * self.setup.agents
         self.steps_per_update = per_update
         self.updates = config.planned_updates(self.setup.agents)
@@ -54,7 +66,9 @@ class TrainingRun:
         first = self.learner.weights()
         self.guard = Guard(config.guard, self.learner.state())
         self.probe = Probe.of(self.setup, first)
-        self.static_cost = float(evaluate_static(self.setup, self._seeds, self.discount).mean())
+        self.static_cost = self._told(
+            lambda: evaluate_static(self.setup, self._seeds, self.discount, self.sampler.hardening)
+        )
         self.progress = self._at_the_start(first)
         self.state = self._capture()
 
@@ -75,10 +89,17 @@ class TrainingRun:
     def greedy_cost(self, weights: Weights) -> float:
         """Cost per period without exploration, on the fixed evaluation seeds.
 
-        It is discounted where the scenario says so, for that is what a fleet is to minimise.
+        A hardened run is judged on networks as disturbed as those it ends with. The cost is
+        discounted where the scenario says so, for that is what a fleet is to minimise.
         """
-        acting = weights.layers, self._seeds, weights.grids, self.discount, weights.cells
-        return float(evaluate(self.setup, *acting).mean())
+        layers, grids, hardening = weights.layers, weights.grids, self.sampler.hardening
+        judged = self._seeds, grids, self.discount, hardening, weights.cells
+        return self._told(lambda: evaluate(self.setup, layers, *judged))
+
+    def _told(self, evaluated: Callable[[], Floats]) -> float:
+        """The mean of what the first rank finds."""
+        found = evaluated().mean() if self.ranks.first else 0.0
+        return float(self.ranks.told(np.array([found]))[0])
 
     def start(self, resume: bool) -> None:
         """Go on from the newest checkpoint, or start afresh in a folder without one.
@@ -95,12 +116,18 @@ class TrainingRun:
         if found is not None:
             self.progress = found
             self.state = self._capture()
-        keep_rows(self.folder, self.progress.update)
-        keep_audits(self.folder, self.progress.update)
+        if self.ranks.first:
+            keep_rows(self.folder, self.progress.update)
+            keep_audits(self.folder, self.progress.update)
 
     def save(self) -> None:
-        """Write a checkpoint of the last whole update."""
-        write_state(self.folder, self.state, self.config.keep_checkpoints)
+        """Write a checkpoint of the last whole update; with several ranks, of the last one due."""
+        if self.ranks.first:
+            write_state(self.folder, self.state, self.config.keep_checkpoints)
+
+    def close(self) -> None:
+        """End the actor processes, where there are any."""
+        self.sampler.close()
 
     def _capture(self) -> State:
         return capture(self.learner, self.sampler, self.progress, self.guard, self.config)
@@ -114,7 +141,7 @@ class TrainingRun:
         """One update: collect, learn, and now and then evaluate and save."""
         start = time.perf_counter()
         done = self.progress
-        segment = self.learner.collect(self.sampler, done.update)
+        segment = self._together(self.learner.collect(self.sampler, done.update))
         stats, drift, breaches = self._learn(segment)
         done.update += 1
         if not breaches and (done.update % self.config.eval_every == 0 or self.over):
@@ -127,11 +154,26 @@ class TrainingRun:
             self._audit(done.seconds + time.perf_counter() - start)
         done.seconds += time.perf_counter() - start
         row = self._row(segment, stats, drift, events)
-        append_row(self.folder, row)
-        self.state = self._capture()
-        if done.update % self.config.checkpoint_every == 0:
+        if self.ranks.first:
+            append_row(self.folder, row)
+        due = done.update % self.config.checkpoint_every == 0
+        if due or self.over or self.ranks.alone:
+            self.state = self._capture()
+        if due:
             self.save()
         return row
+
+    def _together(self, segment: Segment) -> Segment:
+        """This rank's experience, and what the networks of all ranks cost."""
+        if self.ranks.alone:
+            return segment
+        count = self.config.replications
+        costs = np.array([segment.cost, segment.baseline_cost]) * self.ranks.share.count(count)
+        cost, baseline = (self.ranks.total(costs) / count).tolist()
+        batch = segment.batch
+        if self.ranks.anywhere(batch.alive is not None):
+            batch = batch.flagged()
+        return Segment(batch, cost, baseline)
 
     def _learn(self, segment: Segment) -> tuple[UpdateStats, float, tuple[str, ...]]:
         """Learn from a segment: how it went, drift in behaviour, and the limits it passed."""
@@ -164,6 +206,8 @@ class TrainingRun:
         return breaches
 
     def _audit(self, seconds: float) -> None:
+        if not self.ranks.first:
+            return
         steps = self.progress.update * self.steps_per_update
         moment = Moment(self.progress.update, steps, seconds)
         audit_during_training(
@@ -173,7 +217,7 @@ class TrainingRun:
     def _said_before(self) -> tuple[str, ...]:
         """What is known before training, with the first update: whose reward misleads."""
         seeds = self.config.reward.alignment_seeds
-        if self.progress.update > 1 or not seeds:
+        if self.progress.update > 1 or not seeds or not self.ranks.first:
             return ()
         tests = alignments(self.setup, evaluation_seeds(seeds))
         return tuple(str(test) for test in tests if test.misaligned)
@@ -192,6 +236,28 @@ class TrainingRun:
             baseline_cost=segment.baseline_cost,
             drift=drift,
             **{**asdict(stats), "events": events},
+        )
+
+
+def check_ranks(config: TrainConfig, ranks: Ranks) -> None:
+    """Raise UsageError where several processes cannot train by a configuration together."""
+    if ranks.alone:
+        return
+    if config.algorithm not in DATA_PARALLEL:
+        raise UsageError(
+            "this algorithm trains in one process",
+            "algorithm",
+            config.algorithm,
+            f"one of {', '.join(DATA_PARALLEL)} for several ranks",
+        )
+    if config.hardening is not None:
+        raise UsageError("a hardened run trains in one process", "hardening", f"{ranks.size} ranks")
+    if config.replications < ranks.size:
+        raise UsageError(
+            "fewer replications than ranks",
+            "replications",
+            str(config.replications),
+            f"at least {ranks.size}",
         )
 
 

@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.checkpoint.groups import Group, group_agents
-from agents.learn.algorithms import CHOOSING
+from agents.learn.algorithms import REPLAYING
 from agents.learn.batch import Array
 from agents.learn.config import TrainConfig
 from agents.learn.config_parts import Absence, Reward
+from agents.learn.ranks import ALONE, EVERYTHING, Ranks, Share
 from agents.learn.rewards import reward_streams
 from twin.env.act import Codec, codecs
 from twin.env.choices import Choices, choices_of
@@ -58,16 +59,25 @@ class Setup:
     foresight: int  # periods of coming demand that the critic sees
     reward: Reward  # what the streams hold
     absence: Absence  # who is out of control now and then
+    hardened: bool  # decisions may fail to arrive
     units: int  # that each actor remembers with; 0: none
     masks: tuple[tuple[Choices, ...], ...]  # per group and agent; none unless states forbid choices
+    ranks: Ranks = ALONE  # the processes that train together
+    share: Share = EVERYTHING  # the replications that this process plays
 
     @classmethod
     def of(
-        cls, world: World, levels: Floats, config: TrainConfig, start: Floats | None = None
+        cls,
+        world: World,
+        levels: Floats,
+        config: TrainConfig,
+        start: Floats | None = None,
+        ranks: Ranks = ALONE,
     ) -> Setup:
         """Prepare a world for training around ``start``, by default the static levels."""
         start = levels if start is None else start
-        coded = {codec.spec.name: codec for codec in codecs(world, start)}
+        ages = config.hardening is not None
+        coded = {codec.spec.name: codec for codec in codecs(world, start, ages)}
         scale = observation_scale(world)
         nothing = np.zeros((1, len(world.nodes)))
         streams = reward_streams(world, nothing, config.reward).shape[-1]
@@ -86,8 +96,11 @@ class Setup:
             config.foresight,
             config.reward,
             config.absence,
+            ages,
             config.recurrent.hidden if config.recurrent else 0,
             _masks(world, groups, config),
+            ranks,
+            ranks.share,
         )
 
     @cached_property
@@ -118,7 +131,7 @@ class Setup:
     def state(
         self, vector: Floats, demand: Floats, t: int, alive: NDArray[np.bool_] | None = None
     ) -> Array:
-        """The critic's input at epoch ``t``, from the padded global vector: (state, B).
+        """The critic's input at epoch ``t``, from the true part of the vector: (state, B).
 
         ``demand`` (period, node, product, B) is the sample path's, ``alive`` (agent, B) says who is
         in control where that can change. A baseline may know what no
@@ -128,7 +141,8 @@ class Setup:
         ahead = [
             demand[t + 1 + j][self.customers] * self.demand_scale for j in range(self.foresight)
         ]
-        parts = [vector[:-1] * self.state_scale[:, None], *ahead]
+        true = vector[: len(self.state_scale)]
+        parts = [true * self.state_scale[:, None], *ahead]
         if alive is not None:
             parts.append(alive.astype(np.float64))
         return np.concatenate(parts).astype(np.float32)
@@ -138,7 +152,7 @@ class Setup:
         """Whether agents can be out of control in this world."""
         model = self.world.model
         closes = bool(model.disruptions) or any(n.open is not None for n in model.nodes.values())
-        return self.absence.kill > 0 or (self.absence.down and closes)
+        return self.hardened or self.absence.kill > 0 or (self.absence.down and closes)
 
     @property
     def agents(self) -> int:
@@ -151,7 +165,7 @@ def _masks(
 ) -> tuple[tuple[Choices, ...], ...]:
     """What each agent chooses from, where that is to depend on the state."""
     options = config.value_learning
-    if config.algorithm not in CHOOSING or not options.masks:
+    if config.algorithm not in REPLAYING or not options.masks:
         return ()
     return tuple(
         tuple(choices_of(world, codec, options.choices, options.bend) for codec in group.codecs)

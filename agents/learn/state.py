@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +21,10 @@ from agents.checkpoint.files import sha256, write_folder
 from agents.checkpoint.memory import Cell
 from agents.learn.batch import Weights
 from agents.learn.config import TrainConfig
+from agents.learn.decided import Decision
 from agents.learn.learner import Learner
-from agents.learn.rollout import Decision, Horizon, Sampler
+from agents.learn.memory import own_memory, whole_memory
+from agents.learn.rollout import Sampler
 from agents.stability.guard import Guard
 from twin.errors import TrainingError
 
@@ -56,10 +58,12 @@ def capture(
     good, guarded = guard.state()
     arrays = {**_under("learner", learner.state()), **_weight_arrays(progress.best)}
     arrays |= _under("good", good)
-    for place, horizon in _horizons(sampler):
-        arrays |= {f"memory/{place}/{g}": m for g, m in enumerate(horizon.memory.state)}
-    twins = sampler.twins.horizon.decisions if sampler.twins else []
-    for place, decisions in (("decision", sampler.horizon.decisions), ("twins", twins)):
+    played, twins = sampler.decided()
+    ranks, count = sampler.setup.ranks, config.replications
+    for place, memory, copies in sampler.memories():
+        remembered = whole_memory(memory, ranks, count, copies)
+        arrays |= {f"memory/{place}/{g}": state for g, state in enumerate(remembered)}
+    for place, decisions in (("decision", played), ("twins", twins)):
         for k, decision in enumerate(decisions):
             arrays |= {f"{place}/{k}/{i}": part for i, part in enumerate(decision)}
     counters = {
@@ -67,7 +71,6 @@ def capture(
         "seconds": progress.seconds,
         "best_cost": progress.best_cost,
         "horizon": sampler.number,
-        "decided": len(sampler.horizon.decisions),
         "guard": guarded,
         "config": config.model_dump(mode="json"),
     }
@@ -106,15 +109,11 @@ def load_latest(
         )
     learner.restore(_below("learner", arrays))
     guard.restore(_below("good", arrays), counters["guard"], learner)
-    decided = counters["decided"]
-    sampler.start_horizon(
-        counters["horizon"],
-        _decisions(arrays, "decision", decided),
-        _decisions(arrays, "twins", decided if sampler.twins else 0),
-    )
-    for place, horizon in _horizons(sampler):
-        count = len(horizon.memory.state)
-        horizon.memory.state = [arrays[f"memory/{place}/{g}"] for g in range(count)]
+    decided = (_decisions(arrays, place) for place in ("decision", "twins"))
+    sampler.start_horizon(counters["horizon"], *decided)
+    for place, memory, copies in sampler.memories():
+        whole = [arrays[f"memory/{place}/{g}"] for g in range(len(memory.state))]
+        memory.state = own_memory(whole, sampler.setup.share, copies)
     return Progress(
         _weights(arrays, learner.weights()),
         counters["best_cost"],
@@ -123,16 +122,11 @@ def load_latest(
     )
 
 
-def _horizons(sampler: Sampler) -> list[tuple[str, Horizon]]:
-    """The networks under way, and their twins where there are any."""
-    twins = [("twins", sampler.twins.horizon)] if sampler.twins else []
-    return [("networks", sampler.horizon), *twins]
-
-
-def _decisions(arrays: Arrays, place: str, count: int) -> list[Decision]:
+def _decisions(arrays: Arrays, place: str) -> list[Decision]:
+    count = sum(name.startswith(f"{place}/") for name in arrays)
     return [
         (arrays[f"{place}/{k}/0"], arrays[f"{place}/{k}/1"], arrays[f"{place}/{k}/2"])
-        for k in range(count)
+        for k in range(count // 3)
     ]
 
 
@@ -172,7 +166,7 @@ def _weight_arrays(best: Weights) -> Arrays:
     for g, log_std in enumerate(best.log_std):
         arrays[f"best/{g}/log_std"] = log_std
     for g, cell in enumerate(best.cells):
-        arrays |= {f"best/{g}/cell/{f.name}": getattr(cell, f.name) for f in fields(Cell)}
+        arrays |= {f"best/{g}/cell/{part}": array for part, array in cell._asdict().items()}
     for g, layers in enumerate(best.layers):
         for i, (weight, bias) in enumerate(layers):
             arrays |= {f"best/{g}/{i}/weight": weight, f"best/{g}/{i}/bias": bias}
@@ -190,7 +184,7 @@ def _weights(arrays: Arrays, now: Weights) -> Weights:
     )
     log_std = tuple(arrays[f"best/{g}/log_std"] for g in range(len(now.log_std)))
     cells = tuple(
-        Cell(*(arrays[f"best/{g}/cell/{f.name}"] for f in fields(Cell)))
+        Cell(*(arrays[f"best/{g}/cell/{part}"] for part in Cell._fields))
         for g in range(len(now.cells))
     )
     return replace(now, layers=layers, log_std=log_std, cells=cells)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.optim import Adam
 
+from agents.learn.ranks import ALONE, Ranks
 from twin.errors import DivergenceError
 
 ADAM_EPSILON = 1e-5
@@ -31,20 +32,35 @@ def set_rate(adam: Adam, rate: float) -> None:
         group["lr"] = rate
 
 
-def descend(loss: Tensor, adam: Adam, longest: float, name: str, number: int) -> None:
-    """One step down the gradient, which is scaled down to the norm ``longest``.
+def descend(
+    loss: Tensor,
+    adam: Adam,
+    longest: float,
+    name: str,
+    number: int,
+    ranks: Ranks = ALONE,
+    weight: float = 1.0,
+) -> float:
+    """One step down the gradient, which is scaled down to the norm ``longest``; the loss.
 
-    Raises DivergenceError when the loss or its gradient is not a finite number.
+    Of several ``ranks`` each brings a loss over its own part of the rows, and ``weight``, its share
+    of them: the step is one down the gradient of the mean over all rows. Raises DivergenceError
+    when the loss or its gradient is not a finite number.
     """
+    if not ranks.alone:
+        loss = loss * weight
     adam.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
-    norm = nn.utils.clip_grad_norm_(adam.param_groups[0]["params"], longest)
-    for what, value in ((name, loss.item()), (f"gradient of the {name}", norm.item())):
+    parameters = adam.param_groups[0]["params"]
+    mean = ranks.sum_gradients(parameters, loss)
+    norm = nn.utils.clip_grad_norm_(parameters, longest)
+    for what, value in ((name, mean), (f"gradient of the {name}", norm.item())):
         if not math.isfinite(value):
             raise DivergenceError(
                 f"{what} is not finite", f"update {number}", str(value), "a finite number"
             )
     adam.step()
+    return mean
 
 
 def tensor_arrays(modules: Mapping[str, nn.Module], adams: Mapping[str, Adam]) -> Arrays:

@@ -12,6 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from agents.learn.batch import Batch
+from agents.learn.config import TrainConfig
+from agents.learn.minibatches import Minibatch, minibatches
+from agents.learn.ranks import Share
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,15 @@ class Unrolling:
         """All rows of some replications, step by step."""
         steps = torch.arange(self.periods, device=replications.device) * self.replications
         return (steps[:, None] + replications).flatten()
+
+    def minibatches(
+        self, config: TrainConfig, share: Share, order: np.random.Generator, device: torch.device
+    ) -> list[Minibatch]:
+        """One pass over whole sequences in random order, in parts equal over all ranks."""
+        most = min(config.minibatches, config.replications)
+        fewer = config.model_copy(update={"minibatches": most})
+        parts = minibatches(self.replications, fewer, share, order, device)
+        return [Minibatch(self.rows(part.rows), part.weight) for part in parts]
 
     def outputs(self, network: nn.Module, g: int, inputs: Tensor, rows: Tensor) -> Tensor:
         """Outputs (row, agent, out) of group ``g`` in ``rows``, as ``rows()`` gave them."""

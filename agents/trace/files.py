@@ -8,7 +8,7 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, get_args
 
-from agents.trace.record import DecisionTrace, Effect, Part, ReadTrace, TraceVerdict
+from agents.trace.record import DecisionTrace, Effect, Odds, Part, ReadTrace, TraceVerdict
 from twin.errors import UsageError
 
 MAX_ROWS = 1_000_000
@@ -58,6 +58,7 @@ def _trace(row: dict[str, Any], where: str) -> DecisionTrace:
             raise UsageError(f"unknown {name}", where, repr(row[name]), ", ".join(get_args(known)))
     values = _plain(row)
     values["reads"] = tuple(ReadTrace(**_plain(read)) for read in row["reads"])
+    values["odds"] = tuple(Odds(**_plain(odds)) for odds in row["odds"])
     values["parts"] = tuple(Part(**part) for part in row["parts"])
     return DecisionTrace(**values)
 
@@ -77,10 +78,13 @@ def _schema(pa: Any) -> Any:
         "answered": number,
         "numbers": numbers,
     }
+    lists = [(name, numbers) for name in ("choices", "probabilities", "worth")]
+    odds = pa.struct([("mean", number), ("std", number), *lists])
     part = pa.struct([("name", text), ("money", number)])
     kinds = {
         "epoch": whole,
         "reads": pa.list_(pa.struct([(f.name, read.get(f.name, text)) for f in fields(ReadTrace)])),
+        "odds": pa.list_(odds),
         "wish": numbers,
         "write_attempts": whole,
         "write_failures": texts,

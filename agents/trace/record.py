@@ -32,6 +32,17 @@ class ReadTrace:
 
 
 @dataclass(frozen=True)
+class Odds:
+    """What a policy might have done with one action, in units of the action."""
+
+    mean: float  # what it does when it does not explore, before it is cut to the action's range
+    std: float | None  # none where the checkpoint carries no spread, or where it chooses
+    choices: tuple[float, ...] = ()  # where it chooses from a few; forbidden ones left out
+    probabilities: tuple[float, ...] = ()  # of the choices
+    worth: tuple[float, ...] = ()  # of the choices, as it judges them
+
+
+@dataclass(frozen=True)
 class Part:
     """One part of a period's money, of the node the agent acts for; costs are negative."""
 
@@ -48,6 +59,9 @@ class DecisionTrace:
     reads: tuple[ReadTrace, ...]
     observation_hash: str  # empty when the agent could not observe
     policy_hash: str
+    odds: tuple[Odds, ...]
+    """The policy's own distribution, an entry per action; empty where it has none (a static rule),
+    tells none (an outside agent), or was not asked."""
     wish: tuple[float, ...]  # what the agent asked for; empty when it did not
     verdict: TraceVerdict
     """agent: its own decision on fresh answers; last_good: on older ones; fallback: static rule;
@@ -71,6 +85,18 @@ class DecisionTrace:
     sequence: int = 0  # of the decision in its episode, without gaps
     previous: str = ""  # link of the decision before; empty for the first one kept
     link: str = ""  # hash of all of this and of ``previous``
+
+
+def odds_of(policy: object, agent: str) -> tuple[Odds, ...]:
+    """The distribution behind an agent's last decision, whatever stands around its policy."""
+    within: object | None = policy
+    while within is not None:
+        told = getattr(within, "odds", None)
+        if callable(told):
+            odds: tuple[Odds, ...] = told(agent)
+            return odds
+        within = getattr(within, "inner", None)
+    return ()
 
 
 def digest(array: NDArray[Any]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from agents.trace.record import DecisionTrace, ReadTrace
+from agents.trace.record import DecisionTrace, Odds, ReadTrace
 from twin.tools.quota import SECONDS_PER_D
 
 MAX_NUMBERS = 12
@@ -45,6 +45,7 @@ def _lines(trace: DecisionTrace, currency: str) -> Iterator[str]:
     elif trace.verdict != "killed":
         yield "  saw     too little to decide"
     if trace.wish:
+        yield f"  drew    {_odds(trace.odds)}"
         yield f"  wished  {_numbers(trace.wish, trace.names)}   (policy {trace.policy_hash[:16]})"
     if trace.approval:
         yield f"  asked   {_APPROVALS.get(trace.approval, trace.approval)}"
@@ -70,6 +71,30 @@ def _read(read: ReadTrace) -> str:
     told += f", {_count(read.attempts, 'attempt')} in {_seconds(read.answered - read.asked)}"
     told += _failures(read.failures)
     return told + (f": {_numbers(read.numbers)}" if read.numbers else "")
+
+
+def _odds(odds: Sequence[Odds]) -> str:
+    """The distribution of each action: a mean and its standard deviation, or a choice."""
+    if not odds:
+        return "no distribution: a rule, or a policy that tells none"
+    shown = "; ".join(_odd(one) for one in odds[:MAX_NUMBERS])
+    more = len(odds) - MAX_NUMBERS
+    return shown + (f"; and {more} more" if more > 0 else "")
+
+
+def _odd(odds: Odds) -> str:
+    if not odds.choices:
+        spread = "no spread in the checkpoint" if odds.std is None else f"sd {odds.std:.3g}"
+        return f"mean {odds.mean:.3g}, {spread}"
+    ranked = sorted(zip(odds.worth, odds.choices, strict=True), reverse=True)
+    chance = max(odds.probabilities)
+    told = (
+        f"{odds.mean:.3g} of {_count(len(odds.choices), 'choice')}, with probability {chance:.3g}"
+    )
+    if len(ranked) < 2:
+        return told
+    (worth, _), (next_worth, choice) = ranked[:2]
+    return f"{told} (worth {worth:.4g}; next {choice:.3g}, worth {next_worth:.4g})"
 
 
 def _failures(labels: Sequence[str]) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from stress.commands import opened_trial, trial_options
-from twin.options import print_json, seed_option
+from twin.options import print_json, run_argument, seed_option
 
 if TYPE_CHECKING:
     from stress.adversary.attack import Attacker, Options
@@ -19,6 +19,7 @@ METHODS = ("cross-entropy", "tpe")
 
 
 @click.command()
+@run_argument
 @trial_options
 @seed_option()
 @click.option(

@@ -7,19 +7,27 @@ from stress.catalogue.base import (
     Fault,
     PeopleFault,
     Severity,
+    TrainingFault,
     Window,
     WorldFault,
 )
-from stress.catalogue.families import FAMILIES, build_fault, parameter_findings
+from stress.catalogue.families import (
+    FAMILIES,
+    TRAINING_FAMILIES,
+    build_fault,
+    parameter_findings,
+)
 
 __all__ = [
     "FAMILIES",
     "NEVER",
+    "TRAINING_FAMILIES",
     "ActorFault",
     "ChannelFault",
     "Fault",
     "PeopleFault",
     "Severity",
+    "TrainingFault",
     "Window",
     "WorldFault",
     "build_fault",

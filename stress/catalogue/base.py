@@ -5,6 +5,7 @@
     world     the sample path of a run            a function from SamplePath to SamplePath
     actor     who decides                         a policy around the policy
     people    who approves and clarifies          an incident of the gateway
+    training  what a training run stands on       storage around the storage
 
 Severity counts from 0 to 5: off, trace, mild, moderate, severe, extreme. At severity 0 a fault does
 exactly nothing.
@@ -26,6 +27,7 @@ from twin.scenario.quantities import Model
 
 if TYPE_CHECKING:
     from agents.gateway.incident import Incident
+    from agents.learn.storage import Storage
     from stress.catalogue.actors import FaultyPolicy
     from stress.catalogue.layers import FaultLayer
     from twin.env.policy import Policy
@@ -113,3 +115,11 @@ class PeopleFault(Fault):
     @abstractmethod
     def incident(self, severity: int, window: Window) -> Incident:
         """What befalls the people of one episode."""
+
+
+class TrainingFault(Fault):
+    """A fault of what a training run stands on; no episode meets it."""
+
+    @abstractmethod
+    def storage(self, disk: Storage, severity: int) -> Storage:
+        """The storage of a run with the fault around it."""

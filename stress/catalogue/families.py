@@ -18,7 +18,7 @@ from stress.catalogue.actor_message_drop import MessageDrop
 from stress.catalogue.actor_pause import Pause
 from stress.catalogue.actor_retry_storm import RetryStorm
 from stress.catalogue.actor_stale_policy import StalePolicy
-from stress.catalogue.base import Fault
+from stress.catalogue.base import Fault, TrainingFault
 from stress.catalogue.channel_bandwidth import Bandwidth
 from stress.catalogue.channel_corrupt import Corrupt
 from stress.catalogue.channel_duplicate import Duplicate
@@ -42,6 +42,7 @@ from stress.catalogue.obs_freeze import Freeze
 from stress.catalogue.obs_noise import Noise
 from stress.catalogue.obs_spoof import Spoof
 from stress.catalogue.obs_stale import Stale
+from stress.catalogue.storage_throttle import StorageThrottle
 from stress.catalogue.tool_error import ToolErrors
 from stress.catalogue.tool_injection import Injection
 from stress.catalogue.tool_malformed import MalformedAnswers
@@ -116,6 +117,10 @@ FAMILIES: dict[str, type[Fault]] = {
     for fault in group
 }
 """Every fault by its family's name, in the order of the vocabulary."""
+
+
+TRAINING_FAMILIES: dict[str, type[TrainingFault]] = {StorageThrottle.family: StorageThrottle}
+"""Faults of training runs, which no campaign meets."""
 
 
 def build_fault(family: str, parameters: Mapping[str, object] | None = None) -> Fault:

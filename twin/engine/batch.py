@@ -22,7 +22,7 @@ from twin.engine.batch_rules import BatchRules, unused_flows
 from twin.engine.batch_serving import BatchCounter
 from twin.engine.batch_shelf import BatchShelf
 from twin.engine.batch_support import refuse_unknown
-from twin.engine.ledger import Quantities, shape_of
+from twin.engine.ledger import Quantities, shapes_of
 from twin.engine.placing import OrderDesk, State
 from twin.env.observe import RECENT
 from twin.errors import SimulationError
@@ -186,11 +186,9 @@ class BatchEngine:
         if not self._keep:
             raise SimulationError("the rows were not kept", fix="Build it with keep_rows=True.")
         empty = (self.world.periods, self.path.replications)
+        shapes = shapes_of(self.world)
         return Quantities(
-            **{
-                n: _as_numpy(rows, shape_of(self.world, n), *empty)
-                for n, rows in self._rows.items()
-            }
+            **{n: _as_numpy(rows, shapes[n], *empty) for n, rows in self._rows.items()}
         )
 
     def _run(self, phase: str) -> None:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from twin.engine.batch_arrays import WorldArrays
 from twin.engine.batch_path import as_array
-from twin.engine.ledger import OF_NODES, WITHOUT_PRODUCTS, shape_of
+from twin.engine.ledger import OF_NODES, WITHOUT_PRODUCTS, shapes_of
 from twin.engine.money import DUST, Flows, accounts
 from twin.network.world import World
 
@@ -74,7 +74,8 @@ class PeriodProfit:
 
 def _unit_profit(world: World, name: str) -> NDArray[np.float64]:
     """Profit of one unit of each item of a flow: (node, items)."""
-    shapes = {flow: shape_of(world, flow) for flow in FLOWS}
+    known = shapes_of(world)
+    shapes = {flow: known[flow] for flow in FLOWS}
     items = len(world.lanes) if name == "ordered" else int(np.prod(shapes[name]))
     flows = {flow: np.zeros((*shape, items)) for flow, shape in shapes.items()}
     if name == "ordered":

@@ -14,10 +14,10 @@ from twin.engine.clock import EPOCH, Clock
 from twin.engine.decision import Decision
 from twin.engine.fleet import VehiclePools
 from twin.engine.ledger import PeriodLedger, Quantities
-from twin.engine.placing import OrderDesk, State
+from twin.engine.parts import Parts
+from twin.engine.placing import State
 from twin.engine.road import Road
 from twin.engine.rules import TINY, Rules
-from twin.engine.serving import Counter
 from twin.engine.shelf import Shelf
 from twin.errors import SimulationError
 from twin.exogenous.forecast import forecasts
@@ -33,16 +33,24 @@ class EventEngine:
     """One run of one network on one sample path.
 
     Use: ``while engine.advance(): engine.decide(decision)``. ``advance`` runs the clock to the next
-    decision epoch; ``decide`` runs the rest of the period.
+    decision epoch; ``decide`` runs the rest of the period. Who runs a world many times passes its
+    ``parts``.
     """
 
-    def __init__(self, world: World, path: SamplePath, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        world: World,
+        path: SamplePath,
+        clock: Clock | None = None,
+        parts: Parts | None = None,
+    ) -> None:
         nodes, lanes, products, _ = world.shape
+        parts = parts or Parts.of(world)
         self.world = world
         self.path = path
         self.clock = clock or Clock()
         self.t = -1
-        self._rules = Rules.of(world, path)
+        self._rules = Rules.on(parts.constants, path)
         self.quantities = Quantities.empty(world, self._rules.never)
         self.on_hand: Floats = world.initial_stock.copy()  # (node, product)
         self.backlog = np.zeros((nodes, products))  # customers'
@@ -50,9 +58,9 @@ class EventEngine:
         self.book = np.zeros((lanes, products))  # orders at the source
         self.under_way: Floats = world.initial_orders.sum(axis=0)  # orders on their way there
         self.vehicles = VehiclePools(world, path, self.clock)
-        self._desk = OrderDesk(world)
+        self._desk = parts.desk
         self._allocator = Allocator(world)
-        self._counter = Counter(world)
+        self._counter = parts.counter
         self._shelf = Shelf(world) if self._rules.perishable else None
         self._booking = Decision.of_orders(world, np.zeros((lanes, products)))
         self._order_arrivals = _first_orders(world)
@@ -243,7 +251,7 @@ class EventEngine:
         """What leaves: on vehicles, or by common carrier where that is an offer."""
         t = self.t
         loaded = self.vehicles.load(ready, self._booking, t, self.quantities.trips[t])
-        if not self._rules.carrier.any():
+        if not self._rules.some_carrier:
             return loaded
         loaded = np.floor(loaded + 1e-9) if self.world.model.integral else loaded
         rest = np.where(self._rules.carrier[:, None], ready - loaded, 0.0)

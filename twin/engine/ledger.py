@@ -49,10 +49,8 @@ class Quantities:
     @classmethod
     def empty(cls, world: World, never: Collection[str] = ()) -> Quantities:
         """All zeros, for one run; what ``never`` occurs is read-only and takes no memory."""
-        shapes = {f.name: (world.periods, *shape_of(world, f.name)) for f in fields(cls)}
-        return cls(
-            **{n: _nothing(s) if n in never else np.zeros(s) for n, s in shapes.items()},
-        )
+        shapes = {name: (world.periods, *shape) for name, shape in shapes_of(world).items()}
+        return cls(**{n: _nothing(s) if n in never else np.zeros(s) for n, s in shapes.items()})
 
     def replication(self, index: int) -> Quantities:
         """One replication of a batch."""
@@ -66,14 +64,15 @@ def _nothing(shape: tuple[int, ...]) -> Floats:
 
 OF_NODES = frozenset({"on_hand", "demand", "sold", "unmet", "wasted", "substituted", "ending"})
 WITHOUT_PRODUCTS = frozenset({"trips", "setups", "surcharge", "carrier"})
+_NAMES = tuple(field.name for field in fields(Quantities))
 
 
-def shape_of(world: World, field: str) -> tuple[int, ...]:
-    """Shape of one period's row of a recorded quantity."""
+def shapes_of(world: World) -> dict[str, tuple[int, ...]]:
+    """Shape of one period's row of every recorded quantity."""
     nodes, lanes, products, _ = world.shape
-    if field in WITHOUT_PRODUCTS:
-        return (lanes,)
-    return (nodes if field in OF_NODES else lanes, products)
+    per_node, per_lane = (nodes, products), (lanes, products)
+    rows = {name: per_node if name in OF_NODES else per_lane for name in _NAMES}
+    return {**rows, **dict.fromkeys(WITHOUT_PRODUCTS, (lanes,))}
 
 
 @dataclass(frozen=True)

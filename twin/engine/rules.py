@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,12 +18,10 @@ TINY = 1e-300
 
 
 @dataclass(frozen=True)
-class Rules:
-    """What does not change during a run, and which features it uses."""
+class Constants:
+    """What is the same in all runs of a world, and which of its features they use."""
 
     world: World
-    path: SamplePath
-    gate: Floats  # (period, lane) share that gets through, its source's included
     bottomless: Floats  # (node, 1) infinite where stock never runs out
     limited: Floats  # (node, 1) 0 where stock never runs out
     least_stock: float
@@ -36,12 +33,9 @@ class Rules:
     all_sole: bool
     simple: bool  # plain lanes, proportional allocation
     lagged: bool
-    lane_limited: bool
     makes: Floats  # (lane,) units per period that the source can make to order
-    receives_in_part: bool
-    closes: bool  # some node is closed, or works in part, at some time
-    lossy: bool
-    priced: bool  # some price differs from the list price at some time
+    make_limited: bool
+    swaps: bool  # customers take other products instead
     producing: bool
     perishable: bool
     plain: bool  # one unit shipped is one unit of stock
@@ -49,40 +43,19 @@ class Rules:
     drops: Flags  # (lane,) what the source cannot ship is dropped
     some_drop: bool
     carrier: Flags  # (lane,) a common carrier takes what finds no vehicle
-
-    @cached_property
-    def make_limited(self) -> bool:
-        """Whether some factory can make only so much to order."""
-        return bool(np.isfinite(self.makes).any())
-
-    @property
-    def never(self) -> frozenset[str]:
-        """Recorded quantities that stay zero, because nothing in this run causes them."""
-        swaps = any(product.substitutes for product in self.world.model.products.values())
-        causes = {
-            "scrapped": self.lossy,
-            "wasted": self.perishable or self.receives_in_part,
-            "substituted": swaps,
-            "setups": self.producing,
-            "surcharge": self.priced,
-            "carrier": bool(self.carrier.any()),
-        }
-        return frozenset(name for name, caused in causes.items() if not caused)
+    some_carrier: bool
 
     @classmethod
-    def of(cls, world: World, path: SamplePath) -> Rules:
-        """Work out the constants of a world on a path."""
-        gate = path.lane_open * path.node_open[:, world.source]
-        closes = bool((path.node_open < 1).any())
+    def of(cls, world: World) -> Constants:
+        """Work out the constants of a world."""
         lanes_from = np.bincount(world.source, minlength=len(world.nodes))
         sole = np.equal(lanes_from[world.source], 1)[:, None]
         independent = world.model.independent_links
         proportional = all(n.allocation == "proportional" for n in world.model.nodes.values())
         late = world.convention.ships_before_ordering
+        carrier = np.array([x.common_carrier is not None for x in world.transport], dtype=bool)
         return cls(
             world=world,
-            path=path,
-            gate=gate,
             bottomless=np.where(world.unlimited, np.inf, 0.0)[:, None],
             limited=(~world.unlimited)[:, None].astype(float),
             least_stock=-np.inf if independent else 0.0,
@@ -94,20 +67,61 @@ class Rules:
             all_sole=independent or bool(sole.all()),
             simple=proportional and not world.recipes.bills,
             lagged=late or bool(world.order_lag.any()) or len(world.initial_orders) > 0,
-            lane_limited=world.lane_limit.binds or bool((gate < 1).any()),
             makes=world.make_capacity[world.source],
-            receives_in_part=world.storage_limit.binds or closes,
-            closes=closes,
-            lossy=bool((path.good < 1).any()),
-            priced=bool((path.price_factor != 1).any()),
+            make_limited=bool(np.isfinite(world.make_capacity).any()),
+            swaps=any(product.substitutes for product in world.model.products.values()),
             producing=bool(world.produces.any()),
             perishable=bool(world.shelf_life.any()),
             plain=not world.recipes.bills and bool((world.recipes.plain == 1).all()),
             sets_up=bool(world.setup_units.any()),
             drops=world.drops[world.source],
             some_drop=bool(world.drops[world.source].any()),
-            carrier=np.array([x.common_carrier is not None for x in world.transport], dtype=bool),
+            carrier=carrier,
+            some_carrier=bool(carrier.any()),
         )
+
+
+@dataclass(frozen=True)
+class Rules(Constants):
+    """What does not change during a run, and which features it uses."""
+
+    path: SamplePath
+    gate: Floats  # (period, lane) share that gets through, its source's included
+    lane_limited: bool
+    receives_in_part: bool
+    closes: bool  # some node is closed, or works in part, at some time
+    lossy: bool
+    priced: bool  # some price differs from the list price at some time
+
+    @classmethod
+    def on(cls, constants: Constants, path: SamplePath) -> Rules:
+        """The rules of a run on a path."""
+        world = constants.world
+        gate = path.lane_open * path.node_open[:, world.source]
+        closes = bool((path.node_open < 1).any())
+        return cls(
+            **vars(constants),
+            path=path,
+            gate=gate,
+            lane_limited=world.lane_limit.binds or bool((gate < 1).any()),
+            receives_in_part=world.storage_limit.binds or closes,
+            closes=closes,
+            lossy=bool((path.good < 1).any()),
+            priced=bool((path.price_factor != 1).any()),
+        )
+
+    @property
+    def never(self) -> frozenset[str]:
+        """Recorded quantities that stay zero, because nothing in this run causes them."""
+        causes = {
+            "scrapped": self.lossy,
+            "wasted": self.perishable or self.receives_in_part,
+            "substituted": self.swaps,
+            "setups": self.producing,
+            "surcharge": self.priced,
+            "carrier": self.some_carrier,
+        }
+        return frozenset(name for name, caused in causes.items() if not caused)
 
     def claims(self, units: Floats) -> Floats:
         """Stock of the source that lane quantities use up: (lane, product)."""

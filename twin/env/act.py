@@ -110,14 +110,19 @@ class Codec:
         return xp.as_tensor(values, dtype=like.dtype, device=like.device).reshape(shape)
 
 
-def codecs(world: World, levels: Floats | None = None) -> tuple[Codec, ...]:
-    """One codec per agent; ``levels`` (node, product) replace the scenario's order-up-to levels."""
+def codecs(world: World, levels: Floats | None = None, ages: bool = False) -> tuple[Codec, ...]:
+    """One codec per agent; ``levels`` (node, product) replace the scenario's order-up-to levels.
+
+    With ``ages`` the agents' networks see how old each answer is, the oldest that may be used as
+    one; those of a fleet that has never met an old answer must not.
+    """
     levels = world.order_up_to if levels is None else levels
     scale = observation_scale(world)
-    return tuple(_codec(world, spec, levels, scale) for spec in agent_specs(world))
+    age = 1.0 / max(world.model.tools.max_age, 1) if ages else 0.0
+    return tuple(_codec(world, spec, levels, scale, age) for spec in agent_specs(world))
 
 
-def _codec(world: World, spec: AgentSpec, levels: Floats, scale: Floats) -> Codec:
+def _codec(world: World, spec: AgentSpec, levels: Floats, scale: Floats, age: float) -> Codec:
     action = world.model.agents.action
     flow = world.throughput[world.destination[spec.lanes]] * world.share[spec.lanes]
     limit = np.broadcast_to(world.lane_capacity[spec.lanes, None], flow.shape)
@@ -134,7 +139,7 @@ def _codec(world: World, spec: AgentSpec, levels: Floats, scale: Floats) -> Code
         flow=world.throughput[spec.index] if replenish else np.zeros(0),
         max_order=cap.ravel() if replenish else np.zeros(0),
         vehicles=0.0 if replenish else float(world.fleets[spec.index].vehicles),
-        scale=np.concatenate([scale[spec.places], np.zeros(len(spec.reads))]),
+        scale=np.concatenate([scale[spec.places], np.full(len(spec.reads), age)]),
     )
 
 

@@ -11,6 +11,7 @@ from pettingzoo import ParallelEnv
 
 from twin.engine.decision import Decision
 from twin.engine.event import EventEngine
+from twin.engine.parts import Parts
 from twin.env.act import codecs
 from twin.env.episode import static_decision
 from twin.env.joint import JointDecision, JointObservations
@@ -88,6 +89,7 @@ class TwinParallelEnv(ParallelEnv):  # type: ignore[misc]  # PettingZoo ships no
         }
         self.state_space = spaces.Box(-np.inf, np.inf, (Layout.of(world).size,), np.float32)
         self._next_seed = seed
+        self._parts = Parts.of(world)
         self._engine: EventEngine | None = None
         self._vector = np.zeros(0)
 
@@ -105,7 +107,7 @@ class TwinParallelEnv(ParallelEnv):  # type: ignore[misc]  # PettingZoo ships no
         """Start an episode on the sample path of ``seed``; without one, of the next seed."""
         seed = self._next_seed if seed is None else seed
         self._next_seed = seed + 1
-        self._engine = EventEngine(self.world, draw_path(self.world, seed))
+        self._engine = EventEngine(self.world, draw_path(self.world, seed), parts=self._parts)
         self._engine.advance()
         self._vector = global_vector(self.world, self._engine)
         self.agents = self.possible_agents[:]

@@ -72,9 +72,11 @@ class RulePolicy:
 class CodecPolicy:
     """Scaled actions as a Policy: ``choose`` maps an agent's network input to its action."""
 
-    def __init__(self, name: str, world: World, levels: Floats | None = None) -> None:
+    def __init__(
+        self, name: str, world: World, levels: Floats | None = None, ages: bool = False
+    ) -> None:
         self.name = name
-        self.codecs = {codec.spec.name: codec for codec in codecs(world, levels)}
+        self.codecs = {codec.spec.name: codec for codec in codecs(world, levels, ages)}
 
     def reset(self, seed: int) -> None:
         """Stateless unless a subclass says otherwise."""

@@ -51,7 +51,11 @@ KINDS = {
     "agent": "agents.outside.manifest:AgentManifest",
 }
 """Models by kind of file; named, not imported, because they live in rooms above this one."""
-KNOWN_NAMES = dict.fromkeys(("FaultPlan", "Member"), "stress.catalogue:FAMILIES")
+KNOWN_NAMES = {
+    "FaultPlan": "stress.catalogue:FAMILIES",
+    "Member": "stress.catalogue:FAMILIES",
+    "TrainingPlan": "stress.catalogue:TRAINING_FAMILIES",
+}
 """Where the keys of a map of such models are listed, with what each stands for."""
 DRAFT = "http://json-schema.org/draft-07/schema#"
 NUMBER = r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?"
