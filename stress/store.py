@@ -184,5 +184,6 @@ _AS_JSON = tuple(
 
 
 def _result(row: dict[str, Any]) -> CaseResult:
-    decoded = {name: json.loads(row[name]) for name in _AS_JSON}
+    # A table of an earlier version lacks the columns that came later: they have defaults.
+    decoded = {name: json.loads(row[name]) for name in _AS_JSON if name in row}
     return CaseResult.model_validate({**row, **decoded})

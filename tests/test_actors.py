@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +43,7 @@ def _one_thread() -> Iterator[None]:
 class Doubled(Sampler):
     """The batch engine in double precision."""
 
-    def _paths(self, world: World, seeds: Sequence[int]) -> BatchPath:
+    def _paths(self, world: World, seeds: range) -> BatchPath:
         return paths(world, seeds)
 
 

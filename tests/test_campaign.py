@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 import sys
+import time
 from collections import deque
 from dataclasses import replace
 from pathlib import Path
@@ -157,6 +159,57 @@ def test_an_interrupted_campaign_goes_on_where_it_stopped(serial, tmp_path) -> N
     before = (tmp_path / JOURNAL).read_bytes()
     assert run_campaign(CAMPAIGN, tmp_path).digest == report.digest
     assert (tmp_path / JOURNAL).read_bytes() == before
+
+
+KILLED = """
+import sys, time
+from pathlib import Path
+from stress import store
+from stress.campaign import run_campaign
+from stress.executor import Executor
+from tests.test_campaign import CAMPAIGN
+
+def wait(done, total, failures):
+    if done >= 9:
+        print("half-way", flush=True)
+        time.sleep(600)
+
+store.SYNC_SECONDS = 0.0
+run_campaign(CAMPAIGN, Path(sys.argv[1]), Executor(workers=2), wait)
+"""
+
+
+def gone_within(seconds: float, group: int) -> bool:
+    """Whether all processes of a group end in time."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        try:
+            os.killpg(group, 0)
+        except ProcessLookupError:
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def test_a_campaign_that_was_killed_goes_on_and_its_workers_die_with_it(serial, tmp_path) -> None:
+    report, folder = serial
+    root = str(Path(__file__).parents[1])
+    with subprocess.Popen(
+        [sys.executable, "-c", KILLED, str(tmp_path)],
+        env={**os.environ, "PYTHONPATH": root},
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as killed:
+        assert killed.stdout is not None
+        assert killed.stdout.readline() == "half-way\n"
+        killed.kill()
+    assert killed.returncode == -signal.SIGKILL
+    assert gone_within(60.0, killed.pid)
+    assert 9 <= len(read_journal(tmp_path)) < len(report.results)
+    resumed = run_campaign(CAMPAIGN, tmp_path)
+    assert resumed.digest == report.digest
+    assert (tmp_path / TABLE).read_bytes() == (folder / TABLE).read_bytes()
 
 
 def test_severity_zero_leaves_the_digest_of_the_run_unchanged(serial) -> None:
@@ -469,6 +522,14 @@ def test_a_damaged_journal_is_refused_with_its_line(tmp_path) -> None:
     (tmp_path / JOURNAL).write_bytes(canonical(result()) + b"\n{}\n")
     with pytest.raises(UsageError, match=r"cases\.jsonl:2"):
         read_journal(tmp_path)
+
+
+def test_a_table_from_before_a_column_came_can_still_be_read(tmp_path) -> None:
+    import pyarrow.parquet as parquet
+
+    file = write_table(tmp_path, [result()])
+    parquet.write_table(parquet.read_table(file).drop_columns(["agent_failures"]), file)
+    assert read_table(file) == [result()]
 
 
 def test_a_file_that_is_no_table_is_refused(tmp_path) -> None:

@@ -44,7 +44,7 @@ CONFIDENCE = 0.95
 
 @dataclass(frozen=True)
 class TunedRule:
-    """A rule and what it cost per period on held-out seeds."""
+    """A rule and what it cost per period, discounted, on held-out seeds."""
 
     kind: RuleKind
     rule: OrderingRule
@@ -169,14 +169,19 @@ class _Search:
 
 
 def costs(world: World, space: Space, path: BatchPath, points: Floats) -> Floats:
-    """Mean cost per period of each point (n, candidates) over the replications of the path."""
+    """Mean cost per period of each point (n, candidates) over the replications of the path.
+
+    It is discounted where the scenario says so, as what learners minimise is.
+    """
     replications = path.replications
     chunk = max(1, LARGEST_BATCH // _numbers(path))
     found = []
     for first in range(0, points.shape[1], chunk):
         part = points[:, first : first + chunk]
         rule = space.rule(np.repeat(part, replications, axis=1))
-        cost, _ = run_rule_batch(world, repeated(path, part.shape[1]), rule)
+        cost, _ = run_rule_batch(
+            world, repeated(path, part.shape[1]), rule, discount=world.model.discount
+        )
         found.append(cost.reshape(part.shape[1], replications).mean(axis=1))
     return np.concatenate(found)
 
@@ -189,7 +194,7 @@ def _measured(
     world: World, rule: OrderingRule, path: BatchPath, seeds: tuple[int, ...], tried: int
 ) -> TunedRule:
     """The rule's cost on held-out seeds with Student's interval of the mean."""
-    cost, fill = run_rule_batch(world, path, rule)
+    cost, fill = run_rule_batch(world, path, rule, discount=world.model.discount)
     mean = float(cost.mean())
     half = _half_width(cost)
     return TunedRule(

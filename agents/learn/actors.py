@@ -47,8 +47,8 @@ def make_sampler(
 class EventSampler(Sampler):
     """Yields what networks on event engines went through, in double precision."""
 
-    def _paths(self, world: World, seeds: Sequence[int]) -> BatchPath:
-        self._drawn = [draw_path(world, seed) for seed in seeds]
+    def _paths(self, world: World, seeds: range) -> BatchPath:
+        self._drawn = [draw_path(world, seed) for seed in seeds[self.setup.share.columns]]
         return stack_paths(world, self._drawn)
 
     def _engine(self, world: World, path: BatchPath, copies: int = 1) -> Any:

@@ -37,6 +37,8 @@ from twin.exogenous.streams import stream
 
 Floats = NDArray[np.float64]
 SCALE_SEEDS = 8
+MOST_PERIODS = 60
+"""Up to so many, the policy is told the period by a one-hot; a longer horizon is stationary."""
 
 
 class CentralShape:
@@ -47,12 +49,14 @@ class CentralShape:
         members = [codec for group in setup.groups for codec in group.codecs]
         self.places = np.unique(np.concatenate([codec.spec.places for codec in members]))
         self.scale: Array = setup.state_scale[self.places].astype(np.float32)
-        self.periods = setup.world.periods
+        self.periods = setup.world.periods if setup.world.periods <= MOST_PERIODS else 0
+        if not self.periods:
+            self.scale[np.isin(self.places, members[0].spec.clock[:1])] = 0.0
         self.start = np.concatenate([np.tile(g.start, len(g.codecs)) for g in setup.groups])
 
     @property
     def inputs(self) -> int:
-        """Everything seen, and the period as a one-hot."""
+        """Everything seen, and the period as a one-hot where the horizon is short."""
         return len(self.places) + self.periods
 
     @property
@@ -68,7 +72,7 @@ class CentralShape:
     def numpy_inputs(self, vector: Floats, t: int) -> Array:
         """Inputs (in, B) from the global vector (state, B)."""
         period = np.zeros((self.periods, vector.shape[-1]), dtype=np.float32)
-        period[t] = 1.0
+        period[t : t + 1] = 1.0
         seen = (vector[self.places] * self.scale[:, None]).astype(np.float32)
         return np.concatenate([seen, period])
 
@@ -113,7 +117,7 @@ class Central:
     def actions(self, vector: Tensor, t: int) -> list[Tensor]:
         """Actions (agent, action, B) per group, from the padded global vector."""
         period = vector.new_zeros((self.shape.periods, vector.shape[-1]))
-        period[t] = 1.0
+        period[t : t + 1] = 1.0
         inputs = torch.cat([vector[self.places] * self.scale, period])
         out = columns(layers_of(self.network), inputs)
         cuts = self.shape.cuts

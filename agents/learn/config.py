@@ -120,6 +120,10 @@ class TrainConfig(Model):
     """Threads torch may use while training."""
     device: str = "cpu"
     """Torch device of the update, cpu or cuda; the rollout is numpy."""
+    paths: Literal["seeds", "device"] = "seeds"
+    """Where training's sample paths come from: ``seeds`` draws each as the event engine would;
+    ``device`` draws those of all networks at once where tensors live: other numbers of the same
+    distributions, many times as fast. Evaluation stays with seeds."""
     engine: Literal["batch", "event"] = "batch"
     """What plays the networks: the batch engine, or event engines, which are slower and the truth.
     Evaluation stays with the batch engine."""
@@ -144,6 +148,8 @@ class TrainConfig(Model):
     def _event_engines_are_undisturbed(self) -> Self:
         if self.hardening is not None and self.engine != "batch":
             raise ValueError("hardening needs engine: batch")
+        if self.hardening is not None and self.paths == "device":
+            raise ValueError("hardening disturbs paths drawn by seed; use paths: seeds")
         return self
 
     @model_validator(mode="after")
@@ -166,6 +172,8 @@ class TrainConfig(Model):
             raise ValueError("actors: more than one needs engine: event")
         if self.actors > self.replications:
             raise ValueError(f"actors: at most one per replication, {self.replications}")
+        if self.engine == "event" and self.paths == "device":
+            raise ValueError("paths: event engines need paths drawn by seed; use seeds")
         if self.engine == "event" and (self.algorithm == "pathwise" or self.warm_start > 0):
             raise ValueError(
                 "engine: the gradient through the twin (pathwise, warm_start) needs batch"

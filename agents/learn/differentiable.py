@@ -114,8 +114,12 @@ class Run:
         With a ``sight``, the one of the networks that play, agents see what they are shown.
         """
 
+        real = engine.path.demand.dtype
+
         def tensor(array: Any) -> Tensor:
-            return torch.from_numpy(np.array(array)).to(device)
+            found = np.array(array)
+            wider = found.dtype.kind == "f" and found.dtype != real
+            return torch.from_numpy(found.astype(real) if wider else found).to(device)
 
         named = {f.name: getattr(engine.path, f.name) for f in fields(BatchPath)}
         parts = {name: None if a is None else tensor(a) for name, a in named.items()}

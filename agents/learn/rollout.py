@@ -24,11 +24,13 @@ from agents.learn.rewards import meant_mode, potential, reward_streams, shaping
 from agents.learn.setup import Setup
 from agents.learn.sight import Sight
 from twin.engine.batch import BatchEngine, BatchPath, stack_paths
+from twin.engine.batch_drawn import drawn_path
 from twin.env.agents import agent_specs
 from twin.env.observe import global_vector
 from twin.env.rules import OrderingRule, lane_orders
 from twin.errors import TrainingError
 from twin.exogenous.path import draw_path
+from twin.exogenous.variates import NumpyDraws
 from twin.network.world import World
 
 Floats = NDArray[np.float64]
@@ -176,7 +178,7 @@ class Sampler:
         first = TRAINING_SEEDS + self.config.seed * SEEDS_PER_RUN + number * count
         world = self.setup.longer
         share = self.setup.share
-        path, sight = self._networks(world, range(first, first + count)[share.columns])
+        path, sight = self._networks(world, range(first, first + count))
         self.baseline = static_profit(self.setup, world, path)  # (period, B, node)
         killed = draw_kills(self.setup, self.config, number)
         self.horizon = Horizon(self.setup, world, path, killed, sight, self._engine(world, path))
@@ -204,12 +206,13 @@ class Sampler:
             found.append(("twins", self.twins.horizon.memory, len(self.twins.specs)))
         return found
 
-    def _networks(self, world: World, seeds: Sequence[int]) -> tuple[BatchPath, Sight | None]:
+    def _networks(self, world: World, seeds: range) -> tuple[BatchPath, Sight | None]:
         """The sample paths of a horizon, and what its agents see instead of the truth."""
         if self.hardening is None:
             return self._paths(world, seeds), None
         reach = self.hardening.reach(self.number)
-        return self.hardening.networks(world, seeds, reach, np.float32)
+        own = seeds[self.setup.share.columns]
+        return self.hardening.networks(world, own, reach, np.float32)
 
     def _twins(
         self, world: World, path: BatchPath, killed: Flags | None, sight: Sight | None
@@ -223,9 +226,12 @@ class Sampler:
         engine = self._engine(world, wide, len(specs))
         return Counterfactual(Horizon(self.setup, world, wide, killed, seen, engine), specs)
 
-    def _paths(self, world: World, seeds: Sequence[int]) -> BatchPath:
-        """The sample paths of a horizon without hardening."""
-        return paths(world, seeds, np.float32)
+    def _paths(self, world: World, seeds: range) -> BatchPath:
+        """Of the sample paths of a horizon without hardening those of this process."""
+        own = self.setup.share.columns
+        if self.config.paths == "seeds":
+            return paths(world, seeds[own], np.float32)
+        return drawn_together(world, seeds, own, self.config.device)
 
     def _engine(self, world: World, path: BatchPath, copies: int = 1) -> Any:
         """What plays the networks on the paths of the horizon, each several times over."""
@@ -319,6 +325,15 @@ def _cost(profit: Floats) -> float:
 def paths(world: World, seeds: Sequence[int], dtype: Any = None) -> BatchPath:
     """The sample paths of some seeds."""
     return stack_paths(world, [draw_path(world, seed) for seed in seeds], np, dtype)
+
+
+def drawn_together(world: World, seeds: range, own: slice, device: str) -> BatchPath:
+    """Other sample paths of the same distribution, drawn for all networks at once on a device."""
+    if device == "cpu":
+        return drawn_path(world, NumpyDraws(seeds[0]), seeds, own, np.float32)
+    from agents.learn.device_draws import host_path
+
+    return host_path(world, seeds, own, device)
 
 
 def static_profit(setup: Setup, world: World, path: BatchPath) -> Floats:

@@ -28,6 +28,7 @@ from agents.learn.state import CHECKPOINTS, Progress, State, capture, load_lates
 from agents.learn.storage import Disk
 from agents.stability.guard import Figures, Guard
 from agents.stability.probe import Probe
+from twin.engine.batch_drawn import drawn_by_seed
 from twin.errors import DivergenceError, TrainingError, UsageError
 from twin.network.world import World
 
@@ -216,11 +217,13 @@ class TrainingRun:
 
     def _said_before(self) -> tuple[str, ...]:
         """What is known before training, with the first update: whose reward misleads."""
-        seeds = self.config.reward.alignment_seeds
-        if self.progress.update > 1 or not seeds or not self.ranks.first:
+        if self.progress.update > 1 or not self.ranks.first:
             return ()
-        tests = alignments(self.setup, evaluation_seeds(seeds))
-        return tuple(str(test) for test in tests if test.misaligned)
+        slow = drawn_by_seed(self.setup.world) if self.config.paths == "device" else ()
+        said = tuple(f"{what}: drawn network by network, by seed" for what in slow)
+        seeds = self.config.reward.alignment_seeds
+        tests = alignments(self.setup, evaluation_seeds(seeds)) if seeds else ()
+        return said + tuple(str(test) for test in tests if test.misaligned)
 
     def _row(
         self, segment: Segment, stats: UpdateStats, drift: float, events: tuple[str, ...]

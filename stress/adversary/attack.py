@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,10 +12,12 @@ from stress.adversary.record import ATTACK, AttackRecord, Failure, Struck
 from stress.adversary.referee import Attack, Outcome, Referee
 from stress.adversary.regressions import known_plans, replays, write_regression
 from stress.adversary.search import Search, search
-from stress.adversary.searchers import METHODS
+from stress.adversary.searchers import LEARNED, METHODS
+from stress.adversary.seen import seen_state
 from stress.adversary.shrink import STEPS, shrink
 from stress.adversary.space import Space
 from stress.adversary.wording import told_failure, told_plan
+from stress.contestants import rule_of
 from stress.executor import SERIAL, Executor
 from stress.recorded import ATTACKS
 from stress.store import Journal, read_journal
@@ -108,6 +110,10 @@ class Attacker:
         space = Space.of(
             attack.world, attack.suite.heal, self.record.seeds, options.most, options.faults
         )
+        if options.method == LEARNED:
+            rule = rule_of(attack.scenario, attack.static.source)
+            seen = {s: seen_state(attack.world, rule, s, space.periods) for s in space.seeds}
+            space = replace(space, seen=seen)
 
         def watch(state: Search) -> None:
             self._note(referee, state)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from stress.adversary.attack import Attacker, Options
     from stress.trial import Trial
 
-METHODS = ("cross-entropy", "tpe")
+METHODS = ("cross-entropy", "cma-es", "tpe", "learned", "random")
 
 
 @click.command()
@@ -30,7 +30,7 @@ METHODS = ("cross-entropy", "tpe")
     type=click.Choice(METHODS),
     default=METHODS[0],
     show_default=True,
-    help="How to search; tpe needs optuna.",
+    help="How to search; tpe and cma-es need optuna.",
 )
 @click.option(
     "--against",

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from stress.adversary.cma_es import CmaEs
 from stress.adversary.cross_entropy import CrossEntropy
+from stress.adversary.learned import Learned
 from stress.adversary.plan import Plan
+from stress.adversary.random_search import RandomSearch
 from stress.adversary.space import Space
 from stress.adversary.tpe import Tpe
 
@@ -21,5 +24,12 @@ class Searcher(Protocol):
         """What became of the plans asked for: the higher the score, the better."""
 
 
-METHODS: dict[str, Callable[[Space, int], Searcher]] = {"cross-entropy": CrossEntropy, "tpe": Tpe}
+LEARNED = "learned"
+METHODS: dict[str, Callable[[Space, int], Searcher]] = {
+    "cross-entropy": CrossEntropy,
+    "cma-es": CmaEs,
+    "tpe": Tpe,
+    LEARNED: Learned,
+    "random": RandomSearch,
+}
 """Ways to search, by name; each takes the space and the seed."""

@@ -8,10 +8,12 @@ and switches are choices, numbers with two bounds a range, others a range around
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, get_args, get_origin
 
+import numpy as np
 from annotated_types import Ge, Gt, Le, Lt
+from numpy.typing import NDArray
 from pydantic.fields import FieldInfo
 
 from stress.catalogue import FAMILIES, build_fault
@@ -21,6 +23,7 @@ from twin.network.world import World
 from twin.scenario.findings import did_you_mean
 
 Value = bool | float | str
+Floats = NDArray[np.float64]
 SEVERITIES = range(1, LEVELS)
 STRETCH = 4.0
 """A number without two narrow bounds is searched from its default over this to it times this."""
@@ -71,6 +74,8 @@ class Space:
     seeds: tuple[int, ...]
     most: int
     """Faults at once."""
+    seen: dict[int, Floats] = field(default_factory=dict, compare=False)
+    """What an undisturbed episode looks like by seed (``stress.adversary.seen``), where asked."""
 
     @classmethod
     def of(

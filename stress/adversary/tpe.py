@@ -26,7 +26,7 @@ class Tpe:
     """
 
     def __init__(self, space: Space, seed: int) -> None:
-        optuna = _optuna()
+        optuna = optuna_for("tpe")
         drawn = int(stream(seed, "attack/tpe").integers(2**32))
         sampler = optuna.samplers.TPESampler(seed=drawn, n_startup_trials=STARTUP)
         self._study = optuna.create_study(direction="maximize", sampler=sampler)
@@ -82,11 +82,12 @@ def _suggested(trial: Any, at: str, dimension: Dimension) -> Value | None:
     return None if value == dimension.default else value
 
 
-def _optuna() -> Any:
+def optuna_for(method: str) -> Any:
+    """The package; raises UsageError where it is not installed."""
     try:
         optuna = importlib.import_module("optuna")
     except ImportError:
         fix = "Install it: pip install 'logistics-twin[train]', or use --method cross-entropy."
-        raise UsageError("this search needs optuna", "--method tpe", fix=fix) from None
+        raise UsageError("this search needs optuna", f"--method {method}", fix=fix) from None
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     return optuna

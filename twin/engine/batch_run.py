@@ -14,12 +14,13 @@ from twin.network.world import World
 
 
 def run_rule_batch(
-    world: World, path: BatchPath, rule: OrderingRule, xp: Any = np
+    world: World, path: BatchPath, rule: OrderingRule, xp: Any = np, discount: float = 1.0
 ) -> tuple[Any, Any]:
     """Mean cost per period (B,) and fill rate (B,) under a rule, with vehicles as needed.
 
-    The rule's parameters may have a trailing axis B: (weekday, node, product, B). The fill rate
-    (beta) is the share of the demand that is met in its own period; without demand it is 1.
+    The cost of period t is weighed by ``discount`` to the power of t. The rule's parameters may
+    have a trailing axis B: (weekday, node, product, B). The fill rate (beta) is the share of the
+    demand that is met in its own period; without demand it is 1.
     """
     like = path.demand
     device = getattr(like, "device", None)
@@ -33,7 +34,7 @@ def run_rule_batch(
     while engine.advance():
         orders = _sweep(world, engine, rule, share, xp)
         engine.decide(orders, vehicles, no_least_load)
-        profit = profit + engine.profit_row()
+        profit = profit + discount**engine.t * engine.profit_row()
         missed = missed + engine.missed_row()
     wanted = like.sum(0).sum(0).sum(0)
     late = missed.sum(0).sum(0)

@@ -1,7 +1,7 @@
 """Draws customers' demand: one row of periods per (node, product).
 
-To add a model: a pydantic class in ``twin.scenario.quantities``, a case in ``draw_demand``, and one
-in ``twin.exogenous.moments``.
+To add a model: a pydantic class in ``twin.scenario.quantities``, a case in ``draw_demand``, one in
+``twin.exogenous.wide`` and one in ``twin.exogenous.moments``.
 """
 
 from __future__ import annotations

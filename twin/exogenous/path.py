@@ -22,7 +22,9 @@ from twin.exogenous.opening import open_periods
 from twin.exogenous.shares import draw_shares
 from twin.exogenous.streams import Streams, stream
 from twin.network.world import World
+from twin.scenario.model import Correlation
 from twin.scenario.opening import Opening
+from twin.scenario.quantities import Demand
 
 Floats = NDArray[np.float64]
 
@@ -50,8 +52,8 @@ def draw_path(world: World, seed: int) -> SamplePath:
         _draw_demand(world, seed),
         _draw_lead_times(world, seed),
         _draw_trips(world, seed),
-        lane_open=working.lanes * _opening(world, [lane.open for lane in world.transport]),
-        node_open=working.nodes * _opening(world, [n.open for n in world.model.nodes.values()]),
+        lane_open=working.lanes * lanes_open(world),
+        node_open=working.nodes * nodes_open(world),
         fleet_up=working.fleets,
         price_factor=working.price,
         good=_draw_good(world, seed),
@@ -63,18 +65,21 @@ def _draw_demand(world: World, seed: int) -> Floats:
     demand = np.zeros((world.periods, nodes, products))
     streams, groups = Streams(seed), group_of(world)
     for i, k, spec in world.demand_specs:
-        name = f"{world.nodes[i]}/{world.products[k]}"
-        together = None
-        if i in groups:
-            z = normal_variates(
-                groups[i], world.products[k], world.nodes[i], world.periods, streams
-            )
-            together = demand_of(spec, z, world.period_d, streams.named(f"size/{name}"))
-        if together is None:
-            rng = streams.named(f"demand/{name}")
-            together = draw_demand(spec, world.periods, world.period_d, rng)
-        demand[:, i, k] = together
+        demand[:, i, k] = demand_row(world, i, k, spec, streams, groups)
     return demand
+
+
+def demand_row(
+    world: World, i: int, k: int, spec: Demand, streams: Streams, groups: Mapping[int, Correlation]
+) -> Floats:
+    """Demand for product ``k`` at node ``i``, which may move with its group's: (period,)."""
+    name = f"{world.nodes[i]}/{world.products[k]}"
+    if i in groups:
+        z = normal_variates(groups[i], world.products[k], world.nodes[i], world.periods, streams)
+        together = demand_of(spec, z, world.period_d, streams.named(f"size/{name}"))
+        if together is not None:
+            return together
+    return draw_demand(spec, world.periods, world.period_d, streams.named(f"demand/{name}"))
 
 
 def _draw_lead_times(world: World, seed: int) -> Floats:
@@ -112,6 +117,16 @@ def _draw_trips(world: World, seed: int) -> Floats:
                 spec.breakdown.repair, size, rng
             )
     return trip_time
+
+
+def lanes_open(world: World) -> Floats:
+    """1 where the opening hours of a lane allow it to run: (period, lane)."""
+    return _opening(world, [lane.open for lane in world.transport])
+
+
+def nodes_open(world: World) -> Floats:
+    """1 where the opening hours of a node allow it to work: (period, node)."""
+    return _opening(world, [node.open for node in world.model.nodes.values()])
 
 
 def _opening(world: World, hours: Sequence[Opening | None]) -> Floats:

@@ -1,0 +1,146 @@
+"""The problems of the comparison and how each learner is set for them."""
+
+from __future__ import annotations
+
+from tests.benchmarks.learning.problems import (
+    BOTH,
+    CENTRAL,
+    MAPPO,
+    PATHWISE,
+    Changes,
+    Problem,
+)
+
+_WHOLE_HORIZON: Changes = {"tail": 0, "rate": 5e-3, "log_std": -3.0}
+
+
+def _short(steps: int, central: Changes, after: int, scratch: int) -> dict[str, Changes]:
+    """Learners of a short horizon that is one segment, with a rate that falls to almost nothing."""
+    shared: Changes = {
+        "segment": 30,
+        "replications": 64,
+        "eval_every": 25,
+        "final_rate_share": 0.02,
+    }
+    gradient: Changes = {**shared, "algorithm": "pathwise"}
+    mappo: Changes = {**shared, "algorithm": "mappo", "control_variate": True, "lam": 0.97}
+    return {
+        CENTRAL: {**gradient, "hidden": (128, 128), **central},
+        PATHWISE: {**gradient, "updates": steps, "pathwise": _WHOLE_HORIZON},
+        BOTH: {**mappo, "updates": after, "actor_rate": 3e-4, "eval_every": 10},
+        MAPPO: {**mappo, "updates": scratch, "initial_log_std": -2.0, "actor_rate": 2e-3},
+    }
+
+
+_INV_CENTRAL: Changes = {"updates": 160, "pathwise": {"tail": 0, "rate": 3e-3}}
+_NETWORK_CENTRAL: Changes = {
+    "updates": 200,
+    "replications": 128,
+    "pathwise": {"tail": 0, "rate": 6e-3},
+}
+
+
+def _from_means(steps: int, segment: int, paths: int) -> Changes:
+    """From levels without safety stock; the rate falls to almost nothing."""
+    return {
+        "algorithm": "pathwise",
+        "updates": steps,
+        "segment": segment,
+        "replications": 32 if paths > 1 else 4,
+        "eval_every": 25,
+        "eval_seeds": paths,
+        "final_rate_share": 0.02,
+        "pathwise": {"rate": 5e-3, "tail": 12, "log_std": -3.0},
+    }
+
+
+_LANES = ("agents.action.form=order_quantity", "agents.action.max_order=60")
+"""A buyer must be able to order everything from its cheaper source."""
+
+PROBLEMS = (
+    Problem(
+        "OR-Gym Inv, backlog",
+        "reference/orgym_inv_backlog.yaml",
+        kind="discounted return",
+        published=(("RL", 438.8), ("best heuristic", 508.0), ("perfect information", 560.4)),
+        targets={CENTRAL: 525, PATHWISE: 522, BOTH: 522, MAPPO: 508},
+        learners=_short(350, _INV_CENTRAL, 60, 200),
+        judged=2_000,
+        bounded=100,
+    ),
+    Problem(
+        "OR-Gym Inv, lost sales",
+        "reference/orgym_inv_lost.yaml",
+        kind="discounted return",
+        published=(("RL", 409.8), ("best heuristic", 485.4), ("perfect information", 556.0)),
+        targets={CENTRAL: 524, PATHWISE: 522, BOTH: 522, MAPPO: 485},
+        learners=_short(350, _INV_CENTRAL, 60, 200),
+        judged=2_000,
+        bounded=100,
+    ),
+    Problem(
+        "OR-Gym network, backlog",
+        "reference/orgym_network_backlog.yaml",
+        _LANES,
+        kind="discounted return",
+        published=(("RL", 737.2), ("best heuristic", 825.3), ("perfect information", 861.3)),
+        targets={CENTRAL: 846, PATHWISE: 838},
+        learners=_short(160, _NETWORK_CENTRAL, 30, 200),
+        judged=2_000,
+        bounded=100,
+    ),
+    Problem(
+        "OR-Gym network, lost sales",
+        "reference/orgym_network_lost.yaml",
+        _LANES,
+        kind="discounted return",
+        published=(("RL", 757.8), ("best heuristic", 786.9), ("perfect information", 854.9)),
+        targets={CENTRAL: 835, PATHWISE: 825},
+        learners=_short(160, _NETWORK_CENTRAL, 30, 200),
+        judged=2_000,
+        bounded=100,
+    ),
+    Problem(
+        "Clark-Scarf 6.1, everything seen",
+        "reference/snyder_6_1.yaml",
+        ("horizon=100 d",),
+        published=(("optimum", 47.665),),
+        targets={CENTRAL: 48.38},
+        learners={CENTRAL: {**_from_means(120, 100, 32), "hidden": (64, 64)}},
+        judged=500,
+        tuned_start=False,
+    ),
+    Problem(
+        "Clark-Scarf 6.1, fleet",
+        "reference/snyder_6_1.yaml",
+        published=(("optimum", 47.665),),
+        targets={PATHWISE: 48.38},
+        learners={PATHWISE: _from_means(120, 40, 8)},
+        judged=50,
+        tuned_start=False,
+    ),
+    Problem(
+        "beer game",
+        "library/beer_game.yaml",
+        kind="cost",
+        published=(("best full-adjustment rule", 180.0),),
+        targets={PATHWISE: 190.2},
+        learners={PATHWISE: _from_means(120, 36, 1)},
+        judged=1,
+        tuned_start=False,
+        bounded=1,
+    ),
+    Problem(
+        "quickstart",
+        "quickstart.yaml",
+        targets={CENTRAL: 60, PATHWISE: 60, BOTH: 60, MAPPO: 60},
+        learners={
+            MAPPO: {"algorithm": "mappo", "updates": 469},
+            PATHWISE: {"algorithm": "pathwise", "updates": 250},
+            BOTH: {"algorithm": "mappo", "updates": 150, "actor_rate": 1e-3},
+            CENTRAL: {"algorithm": "pathwise", "updates": 150, "hidden": (128, 128)},
+        },
+        judged=500,
+        bounded=8,
+    ),
+)
