@@ -89,6 +89,8 @@ CASES = {
     "pathwise": {"algorithm": "pathwise"},
     "warm": {"warm_start": 0.5, "algorithm": "ippo"},
     "absent": {"absence": {"kill": 0.3, "spell": 3}},
+    "remembers": {"recurrent": {"hidden": 4}},
+    "remembers-parts": {"recurrent": {"hidden": 4}, "checkpoint_every": 1},
     "again-parts": {"checkpoint_every": 1},
 }
 
@@ -124,9 +126,10 @@ def test_two_ranks_learn_what_one_process_learns(name: str, by_two: Path, tmp_pa
 
 
 def test_a_run_of_two_ranks_that_was_stopped_ends_bit_for_bit_the_same(by_two: Path) -> None:
-    whole, parts = (read_bundle(by_two / n / "bundle")[1] for n in ("mappo", "again-parts"))
-    for part, array in whole.items():
-        np.testing.assert_array_equal(parts[part], array, err_msg=part)
+    for names in (("mappo", "again-parts"), ("remembers", "remembers-parts")):
+        whole, parts = (read_bundle(by_two / n / "bundle")[1] for n in names)
+        for part, array in whole.items():
+            np.testing.assert_array_equal(parts[part], array, err_msg=part)
 
 
 def test_one_process_goes_on_where_two_ranks_stopped(by_two: Path, tmp_path: Path) -> None:

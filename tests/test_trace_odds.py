@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from agents.checkpoint.bundle import ActorPolicy
+from agents.checkpoint.acting import Actor, ActorPolicy
 from agents.checkpoint.groups import group_agents
 from agents.gateway import run_through_tools
 from agents.trace import broken_links, read_traces, write_traces
@@ -41,7 +41,7 @@ def fleet(world, spread=True, choose=False):
             grid = np.linspace(-1, 1, CHOICES, dtype=np.float32)
             grid = np.broadcast_to(grid, (1, group.action_size, CHOICES)).copy()
             grid[..., 1] = np.nan
-            actors[agent] = (group, layers, grid if choose else None)
+            actors[agent] = Actor(group, layers, grid if choose else None)
             spreads[agent] = np.full(group.action_size, -0.5 - number, dtype=np.float32)
     return ActorPolicy("fleet", world, world.order_up_to, actors, spreads if spread else None)
 

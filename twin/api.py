@@ -83,15 +83,25 @@ def parallel_env(
     rule: OrderingRule | None = None,
     render_mode: str | None = None,
     seed: int = 0,
+    choices: int | None = None,
+    bend: float = 1.0,
 ) -> TwinParallelEnv:
     """The PettingZoo ParallelEnv of a scenario, on the event engine, with direct access.
 
-    ``rule`` runs the nodes without an agent and sets the levels that corrections start from.
+    ``rule`` runs the nodes without an agent and sets the levels that corrections start from. With
+    ``choices`` actions are discrete, that many points each, and infos hold ``action_mask``;
+    ``bend`` above one puts the points closer together near the static policy.
     """
-    from twin.env.parallel import TwinParallelEnv
     from twin.network.world import compile_world
 
-    return TwinParallelEnv(compile_world(scenario.model), rule, render_mode, seed)
+    world = compile_world(scenario.model)
+    if choices is not None:
+        from twin.env.discrete import DiscreteTwinEnv
+
+        return DiscreteTwinEnv(world, choices, bend, rule, render_mode, seed)
+    from twin.env.parallel import TwinParallelEnv
+
+    return TwinParallelEnv(world, rule, render_mode, seed)
 
 
 def vector_env(

@@ -18,12 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
+from agents.checkpoint.acting import Actor, ActorPolicy
 from agents.checkpoint.files import sha256, write_folder
-from agents.checkpoint.groups import Group, Layers, greedy
-from agents.checkpoint.odds import odds_of
-from agents.trace.record import Odds
+from agents.checkpoint.groups import Group, Layers
+from agents.checkpoint.memory import actor_cell
 from twin.env.act import Codec, codecs
-from twin.env.policy import CodecPolicy
+from twin.env.choices import Choices
 from twin.errors import BundleError
 from twin.network.world import World
 from twin.scenario.quantities import Model
@@ -31,8 +31,7 @@ from twin.scenario.quantities import Model
 FORMAT = 1
 MANIFEST, WEIGHTS = "manifest.json", "weights.safetensors"
 Arrays = Mapping[str, NDArray[np.float32]]
-Actor = tuple[Group, Layers, NDArray[np.float32] | None]
-"""The group of an agent, its layers, and the grid it chooses from, where it chooses."""
+Floats = NDArray[np.float64]
 
 
 class AgentSpace(Model):
@@ -192,50 +191,6 @@ def _spelled(
     return f"{form} of range {width:g}: {sizes}; nodes {', '.join(nodes)}"
 
 
-class ActorPolicy(CodecPolicy):
-    """What actors do without exploration, each agent on its own column."""
-
-    takes_columns = True
-    """``act`` also takes observations of many replications at once, as trailing columns."""
-
-    def __init__(
-        self,
-        name: str,
-        world: World,
-        levels: NDArray[np.float64],
-        actors: Mapping[str, Actor],
-        spreads: Mapping[str, NDArray[np.float32] | None] | None = None,
-        ages: bool = False,
-    ) -> None:
-        super().__init__(name, world, levels, ages)
-        self._actors = actors
-        self._spreads = spreads or {}
-        self._asked: dict[str, NDArray[np.float32]] = {}
-
-    def reset(self, seed: int) -> None:
-        """Forget what was asked last."""
-        self._asked.clear()
-
-    def odds(self, agent: str) -> tuple[Odds, ...]:
-        """The distribution behind an agent's last decision, told once; empty without one."""
-        columns = self._asked.pop(agent, None)
-        if columns is None:
-            return ()
-        _, layers, grid = self._actors[agent]
-        size = self.codecs[agent].action_size
-        return odds_of(layers, columns, grid, self._spreads.get(agent), size)
-
-    def choose(self, agent: str, inputs: NDArray[np.float32]) -> NDArray[np.float64]:
-        """An agent's action without exploration: (action, ...) for inputs (observation, ...)."""
-        group, layers, grid = self._actors[agent]
-        columns = group.network_input(agent, inputs).reshape(group.input_size, -1)
-        if columns.shape[1] == 1:
-            self._asked[agent] = columns
-        size = self.codecs[agent].action_size
-        found = greedy(layers, columns, grid).reshape(-1, columns.shape[1])[:size]
-        return found.astype(np.float64).reshape(size, *inputs.shape[1:])
-
-
 class FleetPolicy(ActorPolicy):
     """A trained fleet: the actors of a bundle."""
 
@@ -249,10 +204,12 @@ class FleetPolicy(ActorPolicy):
     ) -> None:
         found = {codec.spec.name: codec for codec in codecs(world, levels)}
         actors = {
-            agent: (
+            agent: Actor(
                 _group(group, agents, found),
                 actor_layers(arrays, group),
                 _own_grid(arrays, group, agents.index(agent)),
+                actor_cell(arrays, group),
+                _choices(manifest, world, found[agent], arrays.get(f"actor/{group}/grid"), agents),
             )
             for group, agents in manifest.groups.items()
             for agent in agents
@@ -270,6 +227,20 @@ def _own_grid(arrays: Arrays, group: str, index: int) -> NDArray[np.float32] | N
     """What one agent of a group chooses from (1, action, choice); None where it acts freely."""
     grid = arrays.get(f"actor/{group}/grid")
     return None if grid is None else grid[index : index + 1]
+
+
+def _choices(
+    manifest: BundleManifest,
+    world: World,
+    codec: Codec,
+    grid: NDArray[np.float32] | None,
+    agents: tuple[str, ...],
+) -> Choices | None:
+    """What an agent that chooses can choose in a state, where it was trained with such masks."""
+    options = manifest.config.get("value_learning")
+    if grid is None or not isinstance(options, dict) or not options.get("masks"):
+        return None
+    return Choices(world, codec, grid[agents.index(codec.spec.name), : codec.action_size])
 
 
 def _own_spread(arrays: Arrays, group: str, index: int) -> NDArray[np.float32] | None:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from twin.env.act import Codec
 
 Inputs = NDArray[np.float32]
+Flags = NDArray[np.bool_]
 Layers = tuple[tuple[Inputs, Inputs], ...]
 """(weight (out, in), bias (out,)) of each layer."""
 
@@ -58,15 +59,20 @@ def group_agents(codecs: Sequence[Codec], sharing: str) -> tuple[Group, ...]:
     )
 
 
-def forward(layers: Layers, inputs: Inputs) -> Inputs:
-    """Output of a tanh network with a linear last layer: columns (..., in, n) to (..., out, n)."""
+def hidden(layers: Layers, inputs: Inputs) -> Inputs:
+    """What goes into the last layer of a tanh network: columns (..., in, n) to (..., width, n)."""
     x = inputs
     for weight, bias in layers[:-1]:
         x = weight @ x
         x += bias[:, None]
         np.tanh(x, out=x)
+    return x
+
+
+def forward(layers: Layers, inputs: Inputs) -> Inputs:
+    """Output of a tanh network with a linear last layer: columns (..., in, n) to (..., out, n)."""
     weight, bias = layers[-1]
-    out: Inputs = weight @ x + bias[:, None]
+    out: Inputs = weight @ hidden(layers, inputs) + bias[:, None]
     return out
 
 
@@ -76,17 +82,22 @@ def greedy(layers: Layers, inputs: Inputs, grid: Inputs | None = None) -> Inputs
     A Gaussian actor does its mean. With a ``grid`` (agent, action, choice) the network's outputs
     are values of choices, and each action is the choice worth most; ties go to the first.
     """
-    out = forward(layers, inputs)
-    return out if grid is None else chosen(grid, best_choice(choice_values(grid, out)))
+    return settled(forward(layers, inputs), grid)
 
 
-def choice_values(grid: Inputs, outputs: Inputs) -> Inputs:
+def settled(out: Inputs, grid: Inputs | None, possible: Flags | None = None) -> Inputs:
+    """The actions that outputs mean without exploration: (agent, out, n) to (agent, action, n)."""
+    return out if grid is None else chosen(grid, best_choice(choice_values(grid, out, possible)))
+
+
+def choice_values(grid: Inputs, outputs: Inputs, possible: Flags | None = None) -> Inputs:
     """Outputs (agent, action x choice, n) as (agent, action, choice, n); forbidden ones -inf.
 
-    NaN in the grid forbids a choice.
+    NaN in the grid forbids a choice; ``possible`` (agent, action, choice, n) is what is left of it.
     """
     values = outputs.reshape(*grid.shape, outputs.shape[-1])
-    return np.where(np.isnan(grid)[..., None], np.float32(-np.inf), values)
+    offered = np.isfinite(grid)[..., None] if possible is None else possible
+    return np.where(offered, values, np.float32(-np.inf))
 
 
 def best_choice(values: Inputs) -> NDArray[np.intp]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from agents.checkpoint.bundle import Actor, ActorPolicy
+from agents.checkpoint.acting import Actor, ActorPolicy
 from agents.checkpoint.files import write_file
 from agents.credit.audit import standings
 from agents.credit.estimate import estimates
@@ -81,5 +81,7 @@ def learnt_policy(setup: Setup, weights: Weights) -> ActorPolicy:
     for g, (group, layers) in enumerate(zip(setup.groups, weights.layers, strict=True)):
         for i, agent in enumerate(group.group.agents):
             grid = weights.grids[g][i : i + 1] if weights.grids else None
-            actors[agent] = (group.group, layers, grid)
+            cell = weights.cells[g] if weights.cells else None
+            choices = setup.masks[g][i] if setup.masks else None
+            actors[agent] = Actor(group.group, layers, grid, cell, choices)
     return ActorPolicy("learnt", setup.world, np.asarray(setup.start), actors)

@@ -24,6 +24,7 @@ from agents.learn.decided import Decision, whole_decisions
 from agents.learn.disturbance import Disturbance
 from agents.learn.event_batch import EventBatch
 from agents.learn.joined import joined_decisions, joined_segments
+from agents.learn.memory import Memory
 from agents.learn.ranks import ALONE, Share
 from agents.learn.rollout import Horizon, Sampler, Segment
 from agents.learn.setup import Setup
@@ -95,6 +96,10 @@ class ActorPool(Sampler):
             whole_decisions(own, ranks, total),
             whole_decisions(without, ranks, total, agents),
         )
+
+    def memories(self) -> list[tuple[str, Memory, int]]:
+        """Nothing: what event engines play does not remember."""
+        return []
 
     def close(self) -> None:
         """End the processes; they hold nothing that is not in a checkpoint."""

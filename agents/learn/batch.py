@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.checkpoint.groups import Layers
+from agents.checkpoint.groups import Layers, forward, settled
+from agents.checkpoint.memory import Cell
+
+if TYPE_CHECKING:
+    from agents.learn.memory import Memory
 
 Array = NDArray[np.float32]
 Flags = NDArray[np.bool_]
@@ -21,6 +26,9 @@ class GroupBatch:
     actions: Array  # (period, replication, agent, action) before clipping to the codec's bounds
     log_probability: Array  # (period, replication, agent) when it was chosen
     cut_inputs: Array  # (cut, replication, agent, in) what they would have seen after each cut
+    memory: Array | None = None  # (replication, agent, unit) where the segment starts, if any
+    possible: Flags | None = None  # (period, replication, agent, action, choice); None: the grid's
+    cut_possible: Flags | None = None  # (cut, replication, ...) after each cut
 
 
 @dataclass(frozen=True)
@@ -55,6 +63,21 @@ class Weights:
     log_std: tuple[Array, ...] = ()  # (agent, action) of Gaussian actors
     grids: tuple[Array, ...] = ()  # (agent, action, choice) that the choosers choose from
     epsilon: float = 0.0  # share of choices that are made at random
+    cells: tuple[Cell, ...] = ()  # of actors that remember
+
+    def outputs(self, g: int, inputs: Array, memory: Memory) -> Array:
+        """Outputs (agent, out, B) of a group for inputs (agent, in, B); memory takes them in."""
+        if not self.cells:
+            return forward(self.layers[g], inputs)
+        return memory.act(g, self.layers[g], self.cells[g], inputs)
+
+    def greedy(self, g: int, inputs: Array, memory: Memory, possible: Flags | None = None) -> Array:
+        """What a group does without exploration: (agent, action, B).
+
+        ``possible`` (agent, action, choice, B) is what can be chosen; None: all of the grid.
+        """
+        out = self.outputs(g, inputs, memory)
+        return settled(out, self.grids[g] if self.grids else None, possible)
 
     def plain(self) -> Weights:
         """The same without inputs to the last layer: what the biases alone do, whatever is seen."""

@@ -19,6 +19,7 @@ from agents.learn.config_parts import (
     Hardening,
     Pathwise,
     Positive,
+    Recurrent,
     Reward,
     ValueLearning,
 )
@@ -54,6 +55,9 @@ class TrainConfig(Model):
     ``none`` for happo and ``role`` for the others."""
     hidden: Widths = (64, 64)
     """Widths of the actors' tanh layers."""
+    recurrent: Recurrent | None = None
+    """Actors that remember what they saw, learning through time within a segment; mappo, ippo and
+    happo, without warm_start."""
     critic_hidden: Widths = (64, 64)
     """Widths of the critic's tanh layers."""
     initial_log_std: float = -0.7
@@ -146,6 +150,14 @@ class TrainConfig(Model):
             raise ValueError("hardening needs engine: batch")
         if self.hardening is not None and self.paths == "device":
             raise ValueError("hardening disturbs paths drawn by seed; use paths: seeds")
+        return self
+
+    @model_validator(mode="after")
+    def _only_actors_remember(self) -> Self:
+        if self.recurrent and (self.algorithm not in GAUSSIAN or self.warm_start > 0):
+            raise ValueError(f"recurrent needs one of {', '.join(GAUSSIAN)}, without warm_start")
+        if self.recurrent and self.engine != "batch":
+            raise ValueError("recurrent needs engine: batch")
         return self
 
     @model_validator(mode="after")

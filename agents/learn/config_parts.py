@@ -51,6 +51,9 @@ class ValueLearning(Model):
     """Points of the grid over each action's range, both ends included."""
     bend: Annotated[float, Field(ge=1, le=4)] = 3.0
     """How much closer choices lie to the static policy than to the ends: 1 is evenly spaced."""
+    masks: bool = False
+    """Whether choices that cannot be carried out in a state are left out there, as far as the agent
+    can know: orders that no open lane can take, vehicles that are not there."""
     rate: Positive = 1e-3
     """Adam's learning rate."""
     epsilon: Fraction = 0.1
@@ -112,6 +115,13 @@ class Absence(Model):
     def possible(self) -> bool:
         """Whether any agent can be out of control."""
         return self.down or self.kill > 0
+
+
+class Recurrent(Model):
+    """Actors that remember: a gated recurrent unit between hidden layers and head."""
+
+    hidden: Annotated[int, Field(ge=1, le=1_024)] = 32
+    """Units."""
 
 
 class Pathwise(Model):

@@ -45,7 +45,7 @@ class Counterfactual:
         """One period; the team's profit without each agent: (B, agent)."""
         horizon = self.horizon
         groups = range(len(horizon.setup.groups))
-        acted = [explorer.act(g, horizon.vector, k).actions for g in groups]
+        acted = [explorer.act(g, horizon.vector, k, horizon).actions for g in groups]
         decision = self._without_each(horizon.decision(acted), horizon.static_decision())
         team: Floats = horizon.step(decision).sum(axis=1)
         return team.reshape(len(self.specs), -1).T

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from agents.learn.unrolling import Unrolling
+
 
 @dataclass(frozen=True)
 class Data:
@@ -19,6 +21,7 @@ class Data:
     targets: Tensor  # (row, column) normalised returns
     alive: list[Tensor] | None = None  # per group: (row, agent) in control; None: everybody
     judged: Tensor | None = None  # (row, column) where somebody is
+    unrolling: Unrolling | None = None  # how rows follow one another, where actors remember
 
     def anybody(self, g: int, rows: Tensor) -> bool:
         """Whether any agent of a group was in control in some rows.

@@ -8,17 +8,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from agents.checkpoint.groups import Layers, best_choice, choice_values, chosen, forward
-from agents.learn.batch import Array, GroupBatch, Weights
+from agents.learn.batch import Array, Flags, GroupBatch, Weights
 from agents.learn.config import TrainConfig
 from agents.learn.setup import Setup
 from twin.exogenous.streams import stream
+
+if TYPE_CHECKING:
+    from agents.learn.memory import Memory
+    from agents.learn.rollout import Horizon
 
 Floats = NDArray[np.float64]
 HALF_LOG_2PI = 0.5 * math.log(2 * math.pi)
@@ -32,15 +36,17 @@ class Acted:
     actions: Array  # (agent, action, B) as the codec takes them
     recorded: Array  # (agent, action, B) the same, or the index of the choice
     log_probability: Array  # (agent, B)
+    possible: Flags | None = None  # (agent, action, choice, B) what could be chosen, if states say
 
 
 class Explorer(Protocol):
     """Acts for the groups of a setup through one segment."""
 
-    def act(self, g: int, vector: Floats, k: int) -> Acted:
+    def act(self, g: int, vector: Floats, k: int, horizon: Horizon) -> Acted:
         """What group ``g`` does in step ``k``, from the padded global vector (size + 1, B).
 
-        B may be several times the replications: noise is then repeated, block by block.
+        B may be several times the replications: noise is then repeated, block by block. The memory
+        of the ``horizon`` takes in what the agents see, and its state says what can be chosen.
         """
 
 
@@ -51,13 +57,15 @@ def explorer_of(setup: Setup, config: TrainConfig, weights: Weights, update: int
     return Gaussian(setup, config, weights, update)
 
 
-def forward_of(config: TrainConfig) -> Callable[[Layers, Array], Array]:
-    """Output of a network for all replications; alone where several processes have some each.
+def forward_of(weights: Weights, config: TrainConfig) -> Callable[[int, Array, Memory], Array]:
+    """Outputs of a group for all replications; alone where several processes have some each.
 
     A matrix product of another width may round differently, and then the result would depend on
     who plays how many.
     """
-    return forward_apart if config.engine == "event" else forward
+    if config.engine == "event":
+        return lambda g, inputs, memory: forward_apart(weights.layers[g], inputs)
+    return weights.outputs
 
 
 def forward_apart(layers: Layers, inputs: Array) -> Array:
@@ -72,7 +80,7 @@ class Gaussian:
 
     def __init__(self, setup: Setup, config: TrainConfig, weights: Weights, update: int) -> None:
         self.setup, self.weights = setup, weights
-        self.forward = forward_of(config)
+        self.forward = forward_of(weights, config)
         rng = stream(config.seed, f"exploration/{update}")
         self.noise: list[Array] = [  # (period, agent, action, B) per group
             rng.standard_normal(
@@ -81,13 +89,14 @@ class Gaussian:
             for group in setup.groups
         ]
 
-    def act(self, g: int, vector: Floats, k: int) -> Acted:
+    def act(self, g: int, vector: Floats, k: int, horizon: Horizon) -> Acted:
         """Mean plus noise, and the log density of the sum."""
         group, log_std = self.setup.groups[g], self.weights.log_std[g]
         noise = _repeated(self.noise[g][k], vector)
         inputs = group.inputs(vector)
         std: Array = np.exp(log_std)
-        actions = self.forward(self.weights.layers[g], inputs) + std[..., None] * noise
+        mean = self.forward(g, inputs, horizon.memory)
+        actions = mean + std[..., None] * noise
         density = (0.5 * noise**2 + log_std[..., None] + HALF_LOG_2PI) * group.used[..., None]
         return Acted(inputs, actions, actions, -density.sum(axis=1))
 
@@ -97,26 +106,33 @@ class EpsilonGreedy:
 
     def __init__(self, setup: Setup, config: TrainConfig, weights: Weights, update: int) -> None:
         self.setup, self.weights = setup, weights
-        self.forward = forward_of(config)
+        self.forward = forward_of(weights, config)
         rng = stream(config.seed, f"exploration/{update}")
         self.explores: list[NDArray[Any]] = []  # (period, agent, action, B) per group
         self.random: list[NDArray[np.intp]] = []
+        self.uniform: list[Array] = []
         for group, grid in zip(setup.groups, weights.grids, strict=True):
             shape = (config.segment, *group.used.shape, config.replications)
             explores, uniform = (rng.random(shape, dtype=np.float32) for _ in range(2))
             own = setup.share.columns
             self.explores.append(explores[..., own] < weights.epsilon)
-            self.random.append(_random_choice(grid, uniform[..., own]))
+            self.uniform.append(uniform[..., own])
+            self.random.append(_random_choice(grid, self.uniform[-1]))
 
-    def act(self, g: int, vector: Floats, k: int) -> Acted:
+    def act(self, g: int, vector: Floats, k: int, horizon: Horizon) -> Acted:
         """The actions, and the index of the choice as what is recorded."""
         inputs = self.setup.groups[g].inputs(vector)
         grid = self.weights.grids[g]
-        best = best_choice(choice_values(grid, self.forward(self.weights.layers[g], inputs)))
-        explores, random = self.explores[g][k], self.random[g][k]
-        index = np.where(_repeated(explores, vector), _repeated(random, vector), best)
+        possible = horizon.possible(g)
+        out = self.forward(g, inputs, horizon.memory)
+        best = best_choice(choice_values(grid, out, possible))
+        explores = _repeated(self.explores[g][k], vector)
+        random = _repeated(self.random[g][k], vector)
+        if possible is not None:
+            random = nth_possible(possible, _repeated(self.uniform[g][k], vector))
+        index = np.where(explores, random, best)
         nothing = np.zeros((len(grid), inputs.shape[-1]), dtype=np.float32)
-        return Acted(inputs, chosen(grid, index), index.astype(np.float32), nothing)
+        return Acted(inputs, chosen(grid, index), index.astype(np.float32), nothing, possible)
 
 
 def _repeated(noise: NDArray[Any], vector: Floats) -> NDArray[Any]:
@@ -134,11 +150,26 @@ def _random_choice(grid: Array, uniform: Array) -> NDArray[np.intp]:
     return np.take_along_axis(np.broadcast_to(order, (len(uniform), *order.shape)), nth, axis=3)
 
 
+def nth_possible(possible: Flags, uniform: Array) -> NDArray[np.intp]:
+    """A choice of (agent, action, choice, B) that are possible, for each (agent, action, B)."""
+    count = np.maximum(possible.sum(axis=2), 1)
+    nth = np.minimum((uniform * count).astype(np.intp), count - 1)
+    order = np.argsort(~possible, axis=2, kind="stable")  # possible choices first
+    return np.take_along_axis(order, nth[:, :, None], axis=2)[:, :, 0]
+
+
 def group_batches(
-    steps: Sequence[Sequence[Acted]], cut_inputs: Sequence[Sequence[Array]]
+    steps: Sequence[Sequence[Acted]],
+    cut_inputs: Sequence[Sequence[Array]],
+    remembered: Sequence[Array] = (),
+    cut_possible: Sequence[Sequence[Flags | None]] = (),
 ) -> tuple[GroupBatch, ...]:
-    """What each group saw and did in a segment, from what it did in each period."""
-    return tuple(
+    """What each group saw and did in a segment, from what it did in each period.
+
+    ``remembered`` is what recurrent actors remembered at its start, group by group;
+    ``cut_possible`` what could have been chosen after each cut.
+    """
+    groups = tuple(
         GroupBatch(
             inputs=_stacked([acted.inputs for acted in of_group]),
             actions=_stacked([acted.recorded for acted in of_group]),
@@ -151,6 +182,23 @@ def group_batches(
             zip(*steps, strict=True), zip(*cut_inputs, strict=True), strict=True
         )
     )
+    if remembered:
+        groups = tuple(replace(g, memory=m) for g, m in zip(groups, remembered, strict=True))
+    return tuple(
+        replace(
+            group,
+            possible=_flags([acted[g].possible for acted in steps]),
+            cut_possible=_flags([cut[g] for cut in cut_possible]),
+        )
+        for g, group in enumerate(groups)
+    )
+
+
+def _flags(rows: Sequence[Flags | None]) -> Flags | None:
+    """Rows (agent, action, choice, B) as (row, B, agent, action, choice); None where states do not
+    matter."""
+    known = [row for row in rows if row is not None]
+    return np.ascontiguousarray(np.stack(known).transpose(0, 4, 1, 2, 3)) if known else None
 
 
 def _stacked(parts: list[Array]) -> Array:

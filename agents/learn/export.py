@@ -15,6 +15,7 @@ from agents.checkpoint.bundle import (
     save_bundle,
     spaces_of,
 )
+from agents.checkpoint.memory import cell_arrays
 from agents.learn.batch import Array
 from agents.learn.run import TrainingRun
 from twin.env.act import codecs
@@ -57,4 +58,6 @@ def _best_actors(run: TrainingRun, groups: tuple[str, ...]) -> dict[str, Array]:
         arrays |= actor_arrays(name, layers)
     for kind, of_groups in (("log_std", best.log_std), ("grid", best.grids)):
         arrays |= {f"actor/{n}/{kind}": part for n, part in zip(groups, of_groups, strict=False)}
+    for name, cell in zip(groups, best.cells, strict=False):
+        arrays |= cell_arrays(name, cell)
     return arrays

@@ -47,5 +47,6 @@ class Happo(PolicyGradient):
     @torch.no_grad()
     def _moved(self, data: Data, g: int) -> torch.Tensor:
         """New over old probability of what the agents of a group did, within bounds: (row,)."""
-        moved = self._log_ratio(data, g, slice(None)).sum(1)
+        rows = torch.arange(len(data.advantage), device=self.device)
+        moved = self._log_ratio(data, g, rows).sum(1)
         return torch.exp(moved.clamp(-MOST_MOVED, MOST_MOVED))

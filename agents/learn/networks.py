@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from agents.checkpoint.groups import Group, Layers
+from agents.checkpoint.memory import Cell
 from agents.learn.batch import Weights
 from agents.learn.config import TrainConfig
 from twin.exogenous.streams import stream
@@ -28,14 +29,17 @@ class Mlp(nn.Module):
     """Linear layers with tanh between them: rows (n, in) to (n, out)."""
 
     def __init__(
-        self, sizes: Sequence[int], head_gain: float, generator: np.random.Generator
+        self,
+        sizes: Sequence[int],
+        head_gain: float,
+        generator: np.random.Generator,
+        head_in: int | None = None,
     ) -> None:
+        """``head_in`` is the width that goes into the head where it is not the layer's before."""
         super().__init__()
-        last = len(sizes) - 2
-        self.layers = nn.ModuleList(
-            _linear(size_in, size_out, head_gain if i == last else HIDDEN_GAIN, generator)
-            for i, (size_in, size_out) in enumerate(pairwise(sizes))
-        )
+        *body, (before, out) = pairwise(sizes)
+        shapes = [*((*pair, HIDDEN_GAIN) for pair in body), (head_in or before, out, head_gain)]
+        self.layers = nn.ModuleList(_linear(*shape, generator) for shape in shapes)
 
     @property
     def linear(self) -> tuple[nn.Linear, ...]:
@@ -55,6 +59,47 @@ class Mlp(nn.Module):
         return tuple((_array(layer.weight), _array(layer.bias)) for layer in self.linear)
 
 
+class RecurrentMlp(Mlp):
+    """The same with a gated recurrent unit before the head; see ``agents.checkpoint.memory``."""
+
+    def __init__(
+        self, sizes: Sequence[int], units: int, head_gain: float, generator: np.random.Generator
+    ) -> None:
+        super().__init__(sizes, head_gain, generator, units)
+        self.gru = _gru(sizes[-2], units, generator)
+
+    def forward(
+        self, steps: Tensor, memory: Tensor | None = None, starts: Sequence[int] = ()
+    ) -> Tensor:
+        """Outputs (step, n, out) of sequences (step, n, in) that start from ``memory`` (n, unit).
+
+        It is zero where none is given, and again at the steps ``starts``.
+        """
+        *hidden, head = self.linear
+        for layer in hidden:
+            steps = torch.tanh(layer(steps))
+        known, found = None if memory is None else memory[None], []
+        for episode in torch.tensor_split(steps, list(starts)):
+            found.append(self.gru(episode, known)[0])
+            known = None
+        out: Tensor = head(torch.cat(found))
+        return out
+
+    def cell(self) -> Cell:
+        """The unit as numpy copies."""
+        return Cell(*(_array(part) for part in self._parts))
+
+    @torch.no_grad()
+    def adopt(self, cell: Cell) -> None:
+        """Take over another unit's weights."""
+        for part, array in zip(self._parts, cell, strict=True):
+            part.copy_(torch.from_numpy(array))
+
+    @property
+    def _parts(self) -> list[Tensor]:
+        return _gru_parts(self.gru)
+
+
 class Actor(nn.Module):
     """Gaussian policy of one group: a mean network and one log standard deviation per agent."""
 
@@ -64,7 +109,7 @@ class Actor(nn.Module):
         agents = len(group.agents)
         sizes = (group.input_size, *config.hidden, group.action_size)
         generator = stream(config.seed, f"initial weights/actor/{group.name}")
-        self.mean = Mlp(sizes, ACTOR_HEAD_GAIN, generator)
+        self.mean = _mean(sizes, config, generator)
         with torch.no_grad():
             self.mean.linear[-1].bias.copy_(torch.from_numpy(start))
         log_std = torch.full((agents, group.action_size), config.initial_log_std)
@@ -75,7 +120,11 @@ class Actor(nn.Module):
 
         ``used`` (agent, action) is one where an agent has that action and zero where it is padding.
         """
-        noise = (actions - self.mean(inputs)) * torch.exp(-self.log_std)
+        return self.log_density(self.mean(inputs), actions, used)
+
+    def log_density(self, mean: Tensor, actions: Tensor, used: Tensor) -> Tensor:
+        """The same, given the mean (n, agent, action)."""
+        noise = (actions - mean) * torch.exp(-self.log_std)
         density: Tensor = (0.5 * noise**2 + self.log_std + 0.5 * math.log(2 * math.pi)) * used
         return -density.sum(-1)
 
@@ -83,6 +132,12 @@ class Actor(nn.Module):
         """Mean entropy of an agent's action distribution."""
         per_action = self.log_std + 0.5 * math.log(2 * math.pi * math.e)
         return (per_action * used).sum(-1).mean()
+
+
+def _mean(sizes: Sequence[int], config: TrainConfig, generator: np.random.Generator) -> Mlp:
+    if config.recurrent is None:
+        return Mlp(sizes, ACTOR_HEAD_GAIN, generator)
+    return RecurrentMlp(sizes, config.recurrent.hidden, ACTOR_HEAD_GAIN, generator)
 
 
 def make_actors(groups: Sequence[tuple[Group, Floats]], config: TrainConfig) -> list[Actor]:
@@ -96,6 +151,7 @@ def weights_of(actors: Sequence[Actor]) -> Weights:
     return Weights(
         tuple(actor.mean.arrays() for actor in actors),
         tuple(actor.log_std.detach().cpu().numpy().copy() for actor in actors),
+        cells=tuple(a.mean.cell() for a in actors if isinstance(a.mean, RecurrentMlp)),
     )
 
 
@@ -131,6 +187,25 @@ def _linear(size_in: int, size_out: int, gain: float, generator: np.random.Gener
         layer.weight.copy_(torch.from_numpy(weight))
         layer.bias.zero_()
     return layer
+
+
+def _gru(size_in: int, units: int, generator: np.random.Generator) -> nn.GRU:
+    """A unit with orthogonal gates and zero biases, drawn without torch's global random state."""
+    gru: nn.GRU = nn.GRU(size_in, units, device="meta").to_empty(device="cpu")
+    with torch.no_grad():
+        *weights, bias_in, bias_memory = _gru_parts(gru)
+        for weight in weights:
+            gates = [orthogonal(units, weight.shape[1], generator) for _ in range(3)]
+            weight.copy_(torch.from_numpy(np.concatenate(gates)))
+        bias_in.zero_()
+        bias_memory.zero_()
+    return gru
+
+
+def _gru_parts(gru: nn.GRU) -> list[Tensor]:
+    """Its parameters in the order of a ``Cell``'s fields."""
+    names = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")
+    return [gru.get_parameter(name) for name in names]
 
 
 def orthogonal(rows: int, columns: int, generator: np.random.Generator) -> Floats:

@@ -13,7 +13,8 @@ from torch import Tensor
 
 from agents.checkpoint.bundle import actor_layers, bundle_hash, load_policy, read_bundle
 from agents.checkpoint.groups import Layers
-from agents.learn.networks import Mlp
+from agents.checkpoint.memory import Cell, actor_cell
+from agents.learn.networks import Mlp, RecurrentMlp
 from twin.errors import TrainingError
 from twin.network.world import World
 
@@ -28,6 +29,7 @@ class Parent:
     levels: NDArray[np.float64]  # (node, product)
     layers: dict[str, Layers]
     log_std: dict[str, NDArray[np.float32]]  # (agent, action); none where it chose from a grid
+    cells: dict[str, Cell]  # of actors that remember
 
 
 def read_parent(folder: Path, world: World) -> Parent:
@@ -44,6 +46,7 @@ def read_parent(folder: Path, world: World) -> Parent:
             for group in manifest.groups
             if f"actor/{group}/log_std" in arrays
         },
+        {group: cell for group in manifest.groups if (cell := actor_cell(arrays, group))},
     )
 
 
@@ -58,6 +61,25 @@ def copy_layers(network: Mlp, parent: Parent, group: str) -> None:
         for linear, (weight, bias) in zip(network.linear, theirs, strict=True):
             linear.weight.copy_(torch.from_numpy(weight))
             linear.bias.copy_(torch.from_numpy(bias))
+
+
+def copy_cell(network: Mlp, parent: Parent, group: str) -> None:
+    """Give a group's network what the parent remembers with.
+
+    Raises TrainingError where only one of them remembers, or with another number of units.
+    """
+    theirs = parent.cells.get(group)
+    units = network.cell().units if isinstance(network, RecurrentMlp) else 0
+    if units != (theirs.units if theirs else 0):
+        raise TrainingError(
+            "the parent remembers with another number of units",
+            f"recurrent.hidden of {group}",
+            str(theirs.units if theirs else 0),
+            str(units),
+            "Train with the parent's recurrent setting, or from scratch.",
+        )
+    if theirs is not None and isinstance(network, RecurrentMlp):
+        network.adopt(theirs)
 
 
 def copy_spread(log_std: Tensor, parent: Parent, group: str) -> None:

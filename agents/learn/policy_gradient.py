@@ -24,7 +24,7 @@ from agents.learn.learner import UpdateStats
 from agents.learn.masked import Counts, explained, huber, in_control, mean_over, moments
 from agents.learn.minibatches import Minibatch, minibatches
 from agents.learn.networks import make_actors, weights_of
-from agents.learn.parent import Parent, copy_layers, copy_spread
+from agents.learn.parent import Parent, copy_cell, copy_layers, copy_spread
 from agents.learn.rollout import Sampler, Segment
 from agents.learn.setup import Setup
 from agents.learn.tensors import (
@@ -35,6 +35,7 @@ from agents.learn.tensors import (
     set_rate,
     tensor_arrays,
 )
+from agents.learn.unrolling import Unrolling
 from twin.exogenous.streams import stream
 
 Step = tuple[float, float, float]
@@ -95,6 +96,7 @@ class PolicyGradient:
     def adopt(self, parent: Parent) -> None:
         """Give the actors the parent's weights and exploration; the critic starts afresh."""
         for name, actor in zip(self.names, self.actors, strict=True):
+            copy_cell(actor.mean, parent, name)
             copy_layers(actor.mean, parent, name)
             copy_spread(actor.log_std, parent, name)
 
@@ -163,9 +165,11 @@ class PolicyGradient:
         return steps
 
     def _minibatches(self, data: Data, order: np.random.Generator) -> list[Minibatch]:
-        """Rows of one pass in random order, in equal parts."""
-        rows = len(data.advantage)
-        return minibatches(rows, self.config, self.ranks.share, order, self.device)
+        """Rows of one pass in random order, in equal parts; whole sequences if actors remember."""
+        own = self.config, self.ranks.share, order, self.device
+        if data.unrolling is not None:
+            return data.unrolling.minibatches(*own)
+        return minibatches(len(data.advantage), *own)
 
     def _in_control(self, batch: Batch) -> Counts | None:
         """Agents in control per column: (period, replication, column); None for all, always."""
@@ -201,7 +205,8 @@ class PolicyGradient:
             for g in batch.groups
         ]
         seen = [self._rows(inputs) for inputs in self.critic.inputs(batch)]
-        data = Data(groups, seen, self._rows(scaled), self._rows(targets))
+        unrolling = Unrolling.of(batch, self.device)
+        data = Data(groups, seen, self._rows(scaled), self._rows(targets), unrolling=unrolling)
         if batch.alive is None or counts is None:
             return data
         sizes = [len(own) for own in self.critic.columns]
@@ -262,13 +267,18 @@ class PolicyGradient:
         everywhere = float(self.ranks.total(np.array([here]))[0])
         return here / max(everywhere, 1.0)
 
-    def _log_ratio(self, data: Data, g: int, rows: Tensor | slice) -> Tensor:
+    def _log_ratio(self, data: Data, g: int, rows: Tensor) -> Tensor:
         """How much likelier each agent's action has become, in logs: (row, agent).
 
         Zero, with zero gradients, where an agent was not in control: it did something else.
         """
         inputs, actions, old = data.groups[g]
-        new = self.actors[g].log_probability(inputs[rows], actions[rows], self.used[g])
+        actor = self.actors[g]
+        if data.unrolling is None:
+            mean = actor.mean(inputs[rows])
+        else:
+            mean = data.unrolling.outputs(actor.mean, g, inputs, rows)
+        new = actor.log_density(mean, actions[rows], self.used[g])
         moved = new - old[rows]
         return moved if data.alive is None else torch.where(data.alive[g][rows], moved, 0.0)
 

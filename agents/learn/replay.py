@@ -9,6 +9,7 @@ finds what the checkpoint's run saw, not what was written over it later.
     rewards        (slot, replication, step, stream)            money
     following      (slot, step)                                 place of the next state's inputs
     alive          (slot, replication, step + cut, agent)       who is in control, if that changes
+    possible_<g>   (slot, replication, step + cut, agent, action, choice)  if states forbid choices
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ class Sequences:
     rewards: Array  # (sequence, step, stream)
     following: NDArray[np.int64]  # (sequence, step) place of the next state among the inputs
     alive: Flags | None = None  # (sequence, step + cut, agent) in control; None: everybody
+    possible: list[Flags] | None = None  # per group: (sequence, step + cut, agent, action, choice)
 
 
 class Replay:
@@ -95,7 +97,12 @@ class Replay:
             np.array(fields["rewards"][chosen]),
             fields["following"][slots].astype(np.int64),
             fields["alive"][chosen].astype(np.bool_) if "alive" in fields else None,
+            self._possible(chosen) if "possible_0" in fields else None,
         )
+
+    def _possible(self, chosen: Any) -> list[Flags]:
+        fields = [self.fields[f"possible_{g}"] for g in range(self.groups)]
+        return [field[chosen].astype(np.bool_) for field in fields]
 
     def state(self) -> dict[str, NDArray[Any]]:
         """What a checkpoint says of the replay: which segments, and their digests."""
@@ -143,6 +150,11 @@ class Replay:
             inputs = np.concatenate([group.inputs, group.cut_inputs, padding])
             record[f"inputs_{g}"] = _replications_first(inputs)
             record[f"choices_{g}"] = _replications_first(group.actions.astype(np.int8))
+            if group.possible is not None and group.cut_possible is not None:
+                known = np.concatenate([group.possible, group.cut_possible])
+                padded = np.ones((len(inputs), *known.shape[1:]), dtype=np.int8)
+                padded[: len(known)] = known
+                record[f"possible_{g}"] = _replications_first(padded)
         record["rewards"] = _replications_first(batch.rewards)
         steps = len(batch.cut)
         following = np.arange(1, steps + 1, dtype=np.int32)
@@ -174,6 +186,9 @@ def _record(setup: Setup, config: TrainConfig, cuts: int) -> Shapes:
         agents, actions = group.used.shape
         shapes[f"inputs_{g}"] = ((b, t + cuts, agents, group.group.input_size), np.float32)
         shapes[f"choices_{g}"] = ((b, t, agents, actions), np.int8)
+        if setup.masks:
+            choices = config.value_learning.choices
+            shapes[f"possible_{g}"] = ((b, t + cuts, agents, actions, choices), np.int8)
     return shapes
 
 

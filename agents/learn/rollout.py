@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.checkpoint.groups import Layers, greedy
+from agents.checkpoint.groups import Layers
+from agents.checkpoint.memory import Cell
 from agents.learn.absence import Flags, absent_of, batch_flags, draw_kills
 from agents.learn.batch import Array, Batch, Weights
 from agents.learn.config import TrainConfig
@@ -18,6 +19,7 @@ from agents.learn.decided import Decision, own_decision, whole_decisions
 from agents.learn.disturbance import Disturbance
 from agents.learn.explore import explorer_of, group_batches
 from agents.learn.hardening import Hardening
+from agents.learn.memory import Memory
 from agents.learn.rewards import meant_mode, potential, reward_streams, shaping
 from agents.learn.setup import Setup
 from agents.learn.sight import Sight
@@ -26,6 +28,7 @@ from twin.engine.batch_drawn import drawn_path
 from twin.env.agents import agent_specs
 from twin.env.observe import global_vector
 from twin.env.rules import OrderingRule, lane_orders
+from twin.errors import TrainingError
 from twin.exogenous.path import draw_path
 from twin.exogenous.variates import NumpyDraws
 from twin.network.world import World
@@ -67,6 +70,7 @@ class Horizon:
         """
         self.setup = setup
         self.absent = absent_of(setup, path, killed)
+        self.memory = Memory(setup.groups, setup.units, path.replications)
         self.world = world
         self.sight = sight
         self.rule = OrderingRule("base_stock", setup.levels[None, :, :, None])
@@ -88,6 +92,18 @@ class Horizon:
         else:
             alive = self.absent.alive[self.t]
         return alive if self.sight is None else self.sight.in_control(self.setup, alive)
+
+    def possible(self, g: int) -> Flags | None:
+        """What the agents of a group can choose: (agent, action, choice, B); None: always all."""
+        if not self.setup.masks:
+            return None
+        group, masks = self.setup.groups[g], self.setup.masks[g]
+        shape = (*group.used.shape, masks[0].grid.shape[1], self.vector.shape[-1])
+        found = np.zeros(shape, dtype=np.bool_)
+        for i, mask in enumerate(masks):
+            seen = self.vector[group.places[i, : mask.codec.spec.size]]
+            found[i, : mask.codec.action_size] = mask.possible(seen)
+        return found
 
     def static_decision(self) -> Decision:
         """What the network does where no agent decides: order up to the levels, no truck waits."""
@@ -183,6 +199,13 @@ class Sampler:
         twins = self.twins.horizon.decisions
         return decisions, whole_decisions(twins, ranks, count, len(self.twins.specs))
 
+    def memories(self) -> list[tuple[str, Memory, int]]:
+        """What the networks under way remember, and their twins, with copies of each network."""
+        found = [("networks", self.horizon.memory, 1)]
+        if self.twins:
+            found.append(("twins", self.twins.horizon.memory, len(self.twins.specs)))
+        return found
+
     def _networks(self, world: World, seeds: range) -> tuple[BatchPath, Sight | None]:
         """The sample paths of a horizon, and what its agents see instead of the truth."""
         if self.hardening is None:
@@ -226,17 +249,20 @@ class Sampler:
         """
         periods = self.config.segment
         explorer = explorer_of(self.setup, self.config, weights, update)
+        remembered = self.horizon.memory.rows()
         steps, states, profits, static, extra = [], [], [], [], []
         cut = np.zeros(periods, dtype=np.bool_)
         cut_states, cut_inputs = [], []
-        alive, cut_alive = [], []
+        alive, cut_alive, cut_possible = [], [], []
         for k in range(periods):
             horizon = self.horizon
             if watch is not None and (k == 0 or cut[k - 1]):
                 watch(horizon)
             states.append(self._state())
             alive.append(horizon.alive)
-            acted = [explorer.act(g, horizon.vector, k) for g in range(len(weights.layers))]
+            acted = [
+                explorer.act(g, horizon.vector, k, horizon) for g in range(len(weights.layers))
+            ]
             static.append(self.baseline[horizon.t])
             phi = self._potential()
             without = self.twins.step(explorer, k) if self.twins else 0.0
@@ -247,10 +273,11 @@ class Sampler:
                 cut[k] = True
                 cut_states.append(self._state())
                 cut_alive.append(self.horizon.alive)
+                cut_possible.append([self.horizon.possible(g) for g in range(len(weights.layers))])
                 cut_inputs.append([g.inputs(self.horizon.vector) for g in self.setup.groups])
             if horizon.over:
                 self.start_horizon(self.number + 1)
-        groups = group_batches(steps, cut_inputs)
+        groups = group_batches(steps, cut_inputs, remembered, cut_possible)
         gained, static_profit = np.array(profits), np.array(static)
         rewards = self._rewards(gained, static_profit, extra)
         seen = _columns_last(states), cut, _columns_last(cut_states)
@@ -331,19 +358,23 @@ def evaluate(
     grids: Sequence[Array] = (),
     discount: float = 1.0,
     hardening: Hardening | None = None,
+    cells: Sequence[Cell] = (),
 ) -> Floats:
     """Cost per period of greedy actors on each seed, later periods discounted: (seed,).
 
-    ``grids`` (agent, action, choice), one per group, are what actors with a grid choose from. With
-    a ``hardening`` its share of the networks is disturbed, by the whole range of severities.
+    ``grids`` (agent, action, choice), one per group, are what actors with a grid choose from,
+    ``cells``, one per group, what recurrent ones remember with. With a ``hardening`` its share of
+    the networks is disturbed, by the whole range of severities.
     """
-    found: Sequence[Array | None] = grids or [None] * len(layers)
+    if bool(setup.units) != bool(cells):
+        raise TrainingError("actors that remember come with cells, and no others do", "evaluate")
+    weights = Weights(tuple(layers), grids=tuple(grids), cells=tuple(cells))
     horizon = _judged(setup, seeds, hardening)
     rows = []
     while not horizon.over:
         actions = [
-            greedy(of_group, group.inputs(horizon.vector), grid)
-            for group, of_group, grid in zip(horizon.setup.groups, layers, found, strict=True)
+            weights.greedy(g, group.inputs(horizon.vector), horizon.memory, horizon.possible(g))
+            for g, group in enumerate(horizon.setup.groups)
         ]
         rows.append(horizon.step(horizon.decision(actions)).sum(axis=1))
     return mean_cost(rows, discount)

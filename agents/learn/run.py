@@ -94,9 +94,8 @@ class TrainingRun:
         discounted where the scenario says so, for that is what a fleet is to minimise.
         """
         layers, grids, hardening = weights.layers, weights.grids, self.sampler.hardening
-        return self._told(
-            lambda: evaluate(self.setup, layers, self._seeds, grids, self.discount, hardening)
-        )
+        judged = self._seeds, grids, self.discount, hardening, weights.cells
+        return self._told(lambda: evaluate(self.setup, layers, *judged))
 
     def _told(self, evaluated: Callable[[], Floats]) -> float:
         """The mean of what the first rank finds."""

@@ -9,12 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.checkpoint.groups import Group, group_agents
+from agents.learn.algorithms import REPLAYING
 from agents.learn.batch import Array
 from agents.learn.config import TrainConfig
 from agents.learn.config_parts import Absence, Reward
 from agents.learn.ranks import ALONE, EVERYTHING, Ranks, Share
 from agents.learn.rewards import reward_streams
 from twin.env.act import Codec, codecs
+from twin.env.choices import Choices, choices_of
 from twin.env.observe import observation_scale
 from twin.network.world import World
 
@@ -58,6 +60,8 @@ class Setup:
     reward: Reward  # what the streams hold
     absence: Absence  # who is out of control now and then
     hardened: bool  # decisions may fail to arrive
+    units: int  # that each actor remembers with; 0: none
+    masks: tuple[tuple[Choices, ...], ...]  # per group and agent; none unless states forbid choices
     ranks: Ranks = ALONE  # the processes that train together
     share: Share = EVERYTHING  # the replications that this process plays
 
@@ -93,6 +97,8 @@ class Setup:
             config.reward,
             config.absence,
             ages,
+            config.recurrent.hidden if config.recurrent else 0,
+            _masks(world, groups, config),
             ranks,
             ranks.share,
         )
@@ -152,6 +158,19 @@ class Setup:
     def agents(self) -> int:
         """Number of agents."""
         return sum(len(g.group.agents) for g in self.groups)
+
+
+def _masks(
+    world: World, groups: tuple[GroupSetup, ...], config: TrainConfig
+) -> tuple[tuple[Choices, ...], ...]:
+    """What each agent chooses from, where that is to depend on the state."""
+    options = config.value_learning
+    if config.algorithm not in REPLAYING or not options.masks:
+        return ()
+    return tuple(
+        tuple(choices_of(world, codec, options.choices, options.bend) for codec in group.codecs)
+        for group in groups
+    )
 
 
 def _group(

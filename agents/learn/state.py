@@ -18,10 +18,12 @@ from safetensors.numpy import load as load_arrays
 from safetensors.numpy import save as save_arrays
 
 from agents.checkpoint.files import sha256, write_folder
+from agents.checkpoint.memory import Cell
 from agents.learn.batch import Weights
 from agents.learn.config import TrainConfig
 from agents.learn.decided import Decision
 from agents.learn.learner import Learner
+from agents.learn.memory import own_memory, whole_memory
 from agents.learn.rollout import Sampler
 from agents.stability.guard import Guard
 from twin.errors import TrainingError
@@ -57,6 +59,10 @@ def capture(
     arrays = {**_under("learner", learner.state()), **_weight_arrays(progress.best)}
     arrays |= _under("good", good)
     played, twins = sampler.decided()
+    ranks, count = sampler.setup.ranks, config.replications
+    for place, memory, copies in sampler.memories():
+        remembered = whole_memory(memory, ranks, count, copies)
+        arrays |= {f"memory/{place}/{g}": state for g, state in enumerate(remembered)}
     for place, decisions in (("decision", played), ("twins", twins)):
         for k, decision in enumerate(decisions):
             arrays |= {f"{place}/{k}/{i}": part for i, part in enumerate(decision)}
@@ -105,6 +111,9 @@ def load_latest(
     guard.restore(_below("good", arrays), counters["guard"], learner)
     decided = (_decisions(arrays, place) for place in ("decision", "twins"))
     sampler.start_horizon(counters["horizon"], *decided)
+    for place, memory, copies in sampler.memories():
+        whole = [arrays[f"memory/{place}/{g}"] for g in range(len(memory.state))]
+        memory.state = own_memory(whole, sampler.setup.share, copies)
     return Progress(
         _weights(arrays, learner.weights()),
         counters["best_cost"],
@@ -156,6 +165,8 @@ def _weight_arrays(best: Weights) -> Arrays:
     arrays: Arrays = {}
     for g, log_std in enumerate(best.log_std):
         arrays[f"best/{g}/log_std"] = log_std
+    for g, cell in enumerate(best.cells):
+        arrays |= {f"best/{g}/cell/{part}": array for part, array in cell._asdict().items()}
     for g, layers in enumerate(best.layers):
         for i, (weight, bias) in enumerate(layers):
             arrays |= {f"best/{g}/{i}/weight": weight, f"best/{g}/{i}/bias": bias}
@@ -172,4 +183,8 @@ def _weights(arrays: Arrays, now: Weights) -> Weights:
         for g, of_group in enumerate(now.layers)
     )
     log_std = tuple(arrays[f"best/{g}/log_std"] for g in range(len(now.log_std)))
-    return replace(now, layers=layers, log_std=log_std)
+    cells = tuple(
+        Cell(*(arrays[f"best/{g}/cell/{part}"] for part in Cell._fields))
+        for g in range(len(now.cells))
+    )
+    return replace(now, layers=layers, log_std=log_std, cells=cells)

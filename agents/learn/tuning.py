@@ -186,7 +186,7 @@ def _run(
                 if trial.should_prune():
                     raise optuna.TrialPruned
     best = run.progress.best
-    held_out = evaluate(run.setup, best.layers, HELD_OUT, best.grids)
+    held_out = evaluate(run.setup, best.layers, HELD_OUT, best.grids, cells=best.cells)
     trial.set_user_attr("held_out", float(held_out.mean()))
     return run.progress.best_cost
 

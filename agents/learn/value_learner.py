@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from agents.learn.batch import Array, Batch, Weights
+from agents.learn.batch import Array, Batch, Flags, Weights
 from agents.learn.config import TrainConfig
 from agents.learn.grid import action_grid, prior_values
 from agents.learn.learner import UpdateStats
@@ -126,7 +126,10 @@ class ValueLearner(ABC):
         Less a constant: rewards are centred.
         """
         seen = [torch.from_numpy(group.inputs).to(self.device) for group in batch.groups]
-        found = [self._values(self.networks[g], g, inputs) for g, inputs in enumerate(seen)]
+        found = [
+            self._values(self.networks[g], g, inputs, batch.groups[g].possible)
+            for g, inputs in enumerate(seen)
+        ]
         best = [values.argmax(-1, keepdim=True) for values in found]
         scale = 1.0 if self.scale is None else self.scale
         worth: Array = (self._total(found, best).cpu().numpy() * scale).astype(np.float32)
@@ -175,10 +178,11 @@ class ValueLearner(ABC):
         alive = None if data.alive is None else torch.from_numpy(data.alive).to(self.device)
         now = None if alive is None else alive[:, :steps]
         counts = None if data.alive is None else self.columns(data.alive.astype(np.float32))
-        values = [self._values(self.networks[g], g, x) for g, x in enumerate(seen)]
+        can: Sequence[Flags | None] = data.possible or [None] * len(seen)
+        values = [self._values(self.networks[g], g, x, can[g]) for g, x in enumerate(seen)]
         with torch.no_grad():
             best = [v.argmax(-1, keepdim=True) for v in values]
-            aside = [self._values(self.targets[g], g, x) for g, x in enumerate(seen)]
+            aside = [self._values(self.targets[g], g, x, can[g]) for g, x in enumerate(seen)]
             ahead = self._total(aside, best, alive)
         taken = [torch.from_numpy(c).to(self.device)[..., None] for c in data.choices]
         found = self._total([v[:, :steps] for v in values], taken, now)
@@ -192,10 +196,15 @@ class ValueLearner(ABC):
             self._pull_targets()
         return loss.item(), explained(found.detach().cpu().numpy(), returns, judged)
 
-    def _values(self, network: Mlp, g: int, inputs: Tensor) -> Tensor:
-        """Value of each choice: (sequence, step, agent, action, choice)."""
+    def _values(self, network: Mlp, g: int, inputs: Tensor, can: Flags | None) -> Tensor:
+        """Value of each choice: (sequence, step, agent, action, choice).
+
+        ``can`` of the same shape says which are possible in the state; None: all of the grid.
+        """
         found: Tensor = network(inputs).unflatten(-1, self.grids[g].shape[1:])
-        return found.masked_fill(~self.allowed[g], -torch.inf)
+        if can is None:
+            return found.masked_fill(~self.allowed[g], -torch.inf)
+        return found.masked_fill(~torch.from_numpy(can).to(self.device), -torch.inf)
 
     def _total(
         self, values: list[Tensor], index: list[Tensor], alive: Tensor | None = None

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.checkpoint.groups import Layers, greedy
 from agents.learn.batch import Array, Weights
+from agents.learn.memory import Memory
 from agents.learn.rollout import Horizon, evaluation_seeds, paths
 from agents.learn.setup import GroupSetup, Setup
 
@@ -28,6 +28,7 @@ class Probe:
     setup: Setup
     inputs: tuple[Array, ...]  # (agent, in, row)
     actions: tuple[Array, ...]  # (agent, action, row) within bounds
+    count: int  # networks; one period's rows follow another's
 
     @classmethod
     def of(cls, setup: Setup, weights: Weights, seeds: Sequence[int] = ()) -> Probe:
@@ -38,9 +39,14 @@ class Probe:
             inputs = [group.inputs(horizon.vector) for group in setup.groups]
             for rows, of_group in zip(seen, inputs, strict=True):
                 rows.append(of_group)
-            horizon.step(horizon.decision(_acted(setup, weights, inputs)))
+            acted = [
+                weights.greedy(g, x, horizon.memory, horizon.possible(g))
+                for g, x in enumerate(inputs)
+            ]
+            horizon.step(horizon.decision(acted))
         joined = tuple(np.concatenate(rows, axis=-1) for rows in seen)
-        return cls(setup, joined, tuple(_bounded(setup, weights, joined)))
+        count = horizon.engine.path.replications
+        return cls(setup, joined, tuple(_bounded(setup, weights, joined, count)), count)
 
     def distance(self, weights: Weights) -> float:
         """Root mean square over agents, actions and situations of how another fleet differs."""
@@ -64,7 +70,7 @@ class Probe:
 
     def apart(self, weights: Weights) -> list[NDArray[np.float32]]:
         """Actions of another fleet less the reference's: (agent, action, row) per group."""
-        others = _bounded(self.setup, weights, self.inputs)
+        others = _bounded(self.setup, weights, self.inputs, self.count)
         return [mine - own for mine, own in zip(others, self.actions, strict=True)]
 
 
@@ -72,14 +78,14 @@ CHANGED = 0.05
 """Share of an action's range from which on it counts as another decision."""
 
 
-def _acted(setup: Setup, weights: Weights, inputs: Sequence[Array]) -> list[Array]:
-    grids: Sequence[Array | None] = weights.grids or [None] * len(setup.groups)
-    layers: Sequence[Layers] = weights.layers
-    return [greedy(net, x, grid) for net, x, grid in zip(layers, inputs, grids, strict=True)]
-
-
-def _bounded(setup: Setup, weights: Weights, inputs: Sequence[Array]) -> list[Array]:
-    acted = _acted(setup, weights, inputs)
+def _bounded(setup: Setup, weights: Weights, inputs: Sequence[Array], count: int) -> list[Array]:
+    """What a fleet does in the situations of another, in their order where it remembers."""
+    memory = Memory(setup.groups, setup.units, count)
+    periods = inputs[0].shape[-1] // count if weights.cells else 1
+    acted = [
+        np.concatenate([weights.greedy(g, part, memory) for part in np.split(x, periods, -1)], -1)
+        for g, x in enumerate(inputs)
+    ]
     pairs = zip(setup.groups, acted, strict=True)
     return [_clipped(group, actions) for group, actions in pairs]
 

@@ -83,7 +83,7 @@ class TwinParallelEnv(ParallelEnv):  # type: ignore[misc]  # PettingZoo ships no
             name: spaces.Box(-np.inf, np.inf, (codec.spec.size,), np.float32)
             for name, codec in self._codecs.items()
         }
-        self.action_spaces = {
+        self.action_spaces: dict[str, spaces.Space[Any]] = {
             name: spaces.Box(codec.low, codec.high, (codec.action_size,), np.float32)
             for name, codec in self._codecs.items()
         }

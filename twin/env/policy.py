@@ -25,7 +25,8 @@ class Policy(Protocol):
     """Who acts: any object with these two methods and a name.
 
     ``act`` may be called for some of the agents only, and in any order within an epoch; it must
-    depend on nothing but its arguments and what ``reset`` set up.
+    depend on nothing but its arguments, what ``reset`` set up, and what the same agent saw in
+    earlier epochs.
     """
 
     name: str

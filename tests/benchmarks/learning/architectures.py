@@ -81,7 +81,9 @@ def one_run(scenario: Scenario, levels: Any, config: TrainConfig, key: str) -> O
         start, moved = time.process_time(), list(_drifts(run))
         cpu = time.process_time() - start
         best = run.progress.best
-        cost = float(evaluate(run.setup, best.layers, HELD_OUT, best.grids).mean())
+        cost = float(
+            evaluate(run.setup, best.layers, HELD_OUT, best.grids, cells=best.cells).mean()
+        )
         static = float(evaluate_static(run.setup, HELD_OUT).mean())
         bundle = write_bundle(run, scenario.name, scenario.digest)
         return Outcome(
