@@ -21,7 +21,7 @@ from twin.network.world import World
 if TYPE_CHECKING:
     from twin.scenario.loader import Scenario
 
-CASE_FORMAT = 2
+CASE_FORMAT = 3
 """Raise it when the same case would give other numbers than before."""
 Parameter = tuple[str, bool | float | str]
 

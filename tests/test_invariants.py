@@ -243,6 +243,14 @@ def with_flow(run: Observed, **changes: Any) -> Observed:
 LATE = np.arange(WORLD.periods) >= 12
 
 
+@pytest.mark.parametrize(("approval", "left"), [("", 1), ("denied", 0), ("timeout", 0)])
+def test_an_order_that_a_person_refused_is_not_stuck(sound, approval, left) -> None:
+    first, *others = (replace(d, verdict="agent") for d in sound.outcome.trace)
+    refused = replace(first, verdict="fallback", approval=approval)
+    course = Course.of(replace(sound.outcome, trace=(refused, *others)))
+    assert course.fallbacks.sum() == course.fallbacks[0] == left
+
+
 def test_service_backlog_and_agents_have_to_come_back(sound) -> None:
     course = sound.course
     served = np.where(LATE, 0.7, 1.0) * course.flow.served

@@ -40,6 +40,7 @@ def stages(quiet: bool = False) -> Iterator[Progress]:
         TimeRemainingColumn(),
         TextColumn("{task.fields[note]}"),
         console=Console(stderr=True),
+        refresh_per_second=4,
         disable=quiet,
     )
     with progress:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from agents.gateway.episode import Outcome
 
 Floats = NDArray[np.float64]
+REFUSED = frozenset({"denied", "timeout"})
+"""Approvals after which the static policy orders what needs none: a person's answer, no failure."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ class Course:
     """How an episode went and what it cost: enough to compare two by."""
 
     flow: Flow
-    fallbacks: NDArray[np.intp]  # (period,) decisions taken by the static policy
+    fallbacks: NDArray[np.intp]  # (period,) decisions left to the static policy, refused ones aside
     money: float  # spent on tools
     digest: str  # of the ledger
 
@@ -55,7 +57,8 @@ class Course:
         ledger = outcome.ledger
         fallbacks = np.zeros(ledger.world.periods, dtype=np.intp)
         for decision in outcome.trace:
-            fallbacks[decision.epoch] += decision.verdict == "fallback"
+            left = decision.verdict == "fallback" and decision.approval not in REFUSED
+            fallbacks[decision.epoch] += left
         return cls(Flow.of(ledger), fallbacks, outcome.account.money, ledger.digest)
 
 
