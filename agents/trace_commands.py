@@ -39,10 +39,10 @@ def trace(
     """
     from itertools import islice
 
-    from agents.trace import broken_links, read_traces
+    from agents.trace import broken_links, read_traces, read_wall
 
     file = trace_file(run_or_file)
-    traces = read_traces(file)
+    traces, wall = read_traces(file), read_wall(file)
     broken = list(islice(broken_links(traces), MAX_BROKEN))
     chosen = selected(traces, agent, period)
     if spans is not None:
@@ -51,11 +51,11 @@ def trace(
         written = write_spans(spans, chosen, file.stem)
         click.echo(f"wrote {written:,} spans to {spans}", err=True)
     if as_json:
-        print_json(_document(file, chosen, broken))
+        print_json(_document(file, chosen, broken, wall))
     elif agent or period is not None:
         _tell(chosen)
     else:
-        _overview(file, chosen)
+        _overview(file, chosen, wall)
     for text in broken:
         click.echo(f"audit chain: {text}", err=True)
     return 1 if broken else 0
@@ -103,7 +103,7 @@ def _tell(chosen: tuple[DecisionTrace, ...]) -> None:
         click.echo(f"\n... and {more:,} more decisions; --period or --agent narrows them down.")
 
 
-def _overview(file: Path, chosen: tuple[DecisionTrace, ...]) -> None:
+def _overview(file: Path, chosen: tuple[DecisionTrace, ...], wall: Latencies | None) -> None:
     from rich.console import Console
     from rich.table import Table
 
@@ -117,9 +117,10 @@ def _overview(file: Path, chosen: tuple[DecisionTrace, ...]) -> None:
         counts = (verdicts[v] for v in ("agent", "last_good", "fallback", "killed"))
         table.add_row(name, str(len(own)), *(str(count) for count in counts), str(failed))
     console.print(table)
-    for name, quantiles in _quantiles(_simulated(chosen)).items():
-        text = ", ".join(f"{key} {value:.3g} s" for key, value in quantiles.items())
-        console.print(f"{name}: {text} (simulated)", highlight=False)
+    for clock, latencies in (("simulated", _simulated(chosen)), ("wall", wall)):
+        for name, quantiles in ({} if latencies is None else _quantiles(latencies)).items():
+            text = ", ".join(f"{key} {value:.3g} s" for key, value in quantiles.items())
+            console.print(f"{name}: {text} ({clock})", highlight=False)
     console.print(f"{len(chosen):,} decisions in {file}", highlight=False)
 
 
@@ -140,10 +141,22 @@ def _quantiles(latencies: Latencies) -> dict[str, dict[str, float]]:
     }
 
 
-def _document(file: Path, chosen: tuple[DecisionTrace, ...], broken: list[str]) -> dict[str, Any]:
+def _histograms(latencies: Latencies) -> dict[str, list[dict[str, float]]]:
+    """Every bucket that is not empty, with its upper edge."""
+    return {
+        name: [{"up_to_s": edge, "count": count} for edge, count in histogram.rows()]
+        for name, histogram in latencies.of.items()
+    }
+
+
+def _document(
+    file: Path, chosen: tuple[DecisionTrace, ...], broken: list[str], wall: Latencies | None
+) -> dict[str, Any]:
+    clocks = {"simulated": _simulated(chosen)} | ({} if wall is None else {"wall": wall})
     return {
         "file": str(file),
         "decisions": [dataclasses.asdict(one) for one in chosen],
         "latency_s": _quantiles(_simulated(chosen)),
+        "histograms": {clock: _histograms(one) for clock, one in clocks.items()},
         "audit_chain": {"verifies": not broken, "problems": broken},
     }

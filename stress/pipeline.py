@@ -162,7 +162,7 @@ def _trace(trial: Trial, fleet: Policy, seed: int) -> None:
     )
     folder = trial.folder.path / "traces"
     folder.mkdir(exist_ok=True)
-    write_traces(folder / f"fleet-seed{seed}.parquet", outcome.trace)
+    write_traces(folder / f"fleet-seed{seed}.parquet", outcome.trace, outcome.wall_latency)
 
 
 def _contenders(trial: Trial, fleet: Policy) -> dict[str, OrderingRule | Policy]:

@@ -3,6 +3,7 @@
 import json
 import re
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from twin.errors import ScenarioError
 from twin.exogenous.path import draw_path
 from twin.network.world import compile_world
 from twin.scenario import from_mapping, load
-from twin.scenario.tools import Retries
+from twin.scenario.tools import Retries, ToolName
 from twin.tools.catalogue import CATALOGUE, error_answer
 from twin.tools.channel import Layer
 from twin.tools.inbox import Placed
@@ -60,7 +61,8 @@ def test_in_no_shipped_scenario_is_a_sound_answer_called_wrong(path):
         compile_world(load(path, (f"horizon={periods * model.period} d",)).model)
     )
     assert outcome.labels == {}
-    assert outcome.fallbacks == 0
+    # Where a person is asked and says no, the static policy decides.
+    assert outcome.fallbacks == outcome.approvals.get("denied", 0)
     assert outcome.violations == ()
 
 
@@ -206,3 +208,7 @@ def test_an_order_hidden_in_a_name_of_the_network_is_only_a_name():
     quantities = plain.ledger.quantities, hostile.ledger.quantities
     assert np.array_equal(*(q.ordered for q in quantities))
     assert np.array_equal(*(q.on_hand for q in quantities))
+
+
+def test_every_tool_of_the_catalogue_can_be_put_on_a_capability_list():
+    assert get_args(ToolName) == tuple(CATALOGUE)

@@ -12,7 +12,15 @@ from agents.gateway import run_through_tools
 from agents.gateway.episode import ToolEpisode
 from agents.gateway.incident import Incident
 from agents.gateway.recorder import Recorder
-from agents.trace import DecisionTrace, Part, ReadTrace, broken_links, read_traces, write_traces
+from agents.trace import (
+    DecisionTrace,
+    Part,
+    ReadTrace,
+    broken_links,
+    read_traces,
+    read_wall,
+    write_traces,
+)
 from agents.trace.chain import chained
 from agents.trace.latency import TRANSITIONS, Histogram, simulated
 from agents.trace.record import Odds, digest
@@ -212,6 +220,22 @@ def test_the_latency_of_each_transition_is_measured_in_both_clocks(outcome):
     assert seen.longest_s == pytest.approx(longest)
     assert longest > 86_400  # an old answer: the world it shows is a day old
     assert simulated(()).of["seen to acted"].quantile(0.5) == 0.0
+
+
+def test_wall_times_are_kept_beside_the_traces_and_shown(outcome, tmp_path, capsys):
+    path = tmp_path / "both.parquet"
+    write_traces(path, outcome.trace, outcome.wall_latency)
+    assert read_traces(path) == outcome.trace
+    assert read_wall(path) == outcome.wall_latency
+    assert twin(["trace", str(path)]) == 0
+    assert capsys.readouterr().out.count("(wall)") == len(TRANSITIONS)
+    assert twin(["trace", str(path), "--json"]) == 0
+    clocks = json.loads(capsys.readouterr().out)["histograms"]
+    for clock in ("simulated", "wall"):
+        counts = {n: sum(r["count"] for r in rows) for n, rows in clocks[clock].items()}
+        assert counts == dict.fromkeys(TRANSITIONS, outcome.wall_latency.of[TRANSITIONS[0]].total)
+    write_traces(path, outcome.trace)
+    assert read_wall(path) is None
 
 
 def test_a_quantile_is_right_within_a_bucket():

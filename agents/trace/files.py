@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterable
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, get_args
 
+from agents.trace.latency import Latencies
 from agents.trace.record import DecisionTrace, Effect, Odds, Part, ReadTrace, TraceVerdict
 from twin.errors import UsageError
 
+WALL = "wall_latency"
+"""Where a file keeps the latencies in wall time."""
 MAX_ROWS = 1_000_000
 """Traces in a file that is read."""
 
 
-def write_traces(path: str | Path, traces: Iterable[DecisionTrace]) -> None:
-    """Write traces to a Parquet file; the file appears whole or not at all."""
+def write_traces(
+    path: str | Path, traces: Iterable[DecisionTrace], wall: Latencies | None = None
+) -> None:
+    """Write traces to a Parquet file; the file appears whole or not at all.
+
+    ``wall`` are the latencies on the machine's clock, which no single trace holds.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     table = pa.Table.from_pylist([asdict(trace) for trace in traces], schema=_schema(pa))
+    if wall is not None:
+        table = table.replace_schema_metadata({WALL: json.dumps(wall.document())})
     partial = f"{path}.partial"
     pq.write_table(table, partial, compression="zstd")
     os.replace(partial, path)
@@ -42,6 +53,23 @@ def read_traces(path: str | Path) -> tuple[DecisionTrace, ...]:
     except (OSError, pa.ArrowInvalid) as error:
         raise UsageError("cannot read traces", str(path), str(error)) from None
     return tuple(_trace(row, str(path)) for row in rows)
+
+
+def read_wall(path: str | Path) -> Latencies | None:
+    """The latencies in wall time that stand in a file of traces; None where there are none.
+
+    Raises UsageError when they are damaged.
+    """
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(path) as file:
+        found = (file.schema_arrow.metadata or {}).get(WALL.encode())
+    if found is None:
+        return None
+    try:
+        return Latencies.of_document(json.loads(found))
+    except (ValueError, TypeError, KeyError) as error:
+        raise UsageError("damaged latencies", str(path), str(error)) from None
 
 
 def _check(rows: int, found: Any, expected: Any, where: str) -> None:

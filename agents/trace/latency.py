@@ -8,8 +8,9 @@ no digest.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from agents.trace.record import DecisionTrace
 from twin.tools.quota import SECONDS_PER_D
@@ -58,6 +59,30 @@ class Latencies:
     of: dict[str, Histogram] = field(
         default_factory=lambda: {name: Histogram() for name in TRANSITIONS}
     )
+
+    def document(self) -> dict[str, dict[str, Any]]:
+        """As plain data, by transition: count of each bucket that is not empty, by its place."""
+        return {
+            name: {
+                "places": {str(i): n for i, n in enumerate(one.counts) if n},
+                "longest_s": one.longest_s,
+            }
+            for name, one in self.of.items()
+        }
+
+    @classmethod
+    def of_document(cls, document: Mapping[str, Mapping[str, Any]]) -> Latencies:
+        """What ``document`` wrote; raises ValueError or KeyError for anything else."""
+        found = cls()
+        for name, histogram in found.of.items():
+            places = {int(i): int(n) for i, n in document[name]["places"].items()}
+            if any(not 0 <= i < len(histogram.counts) or n < 1 for i, n in places.items()):
+                raise ValueError(f"no such bucket of {name}")
+            for place, count in places.items():
+                histogram.counts[place] = count
+            histogram.total = sum(places.values())
+            histogram.longest_s = float(document[name]["longest_s"])
+        return found
 
     def add(self, moments: Sequence[float]) -> None:
         """Count one decision: when the world changed, was seen, was acted on, took effect (s)."""

@@ -148,7 +148,13 @@ class Clarify(Model):
 
 
 ToolName = Literal[
-    "inventory.read", "orders.read", "demand.read", "fleet.read", "order.place", "dispatch.book"
+    "inventory.read",
+    "orders.read",
+    "demand.read",
+    "forecast.read",
+    "fleet.read",
+    "order.place",
+    "dispatch.book",
 ]
 
 

@@ -2,9 +2,8 @@
 
 200 agents, a provider of 55 calls per second that dips to 20, an account that is locked for five
 minutes after 600 refusals within one. First it dips for half a minute: the gateway has to stay
-below 1.2 calls per request without a lock. Then it stays down, and the agents form a swarm: each
-has a gateway of its own (caller, budget, breakers), and only the account is shared. Half of the
-requests find no capacity then, so that nobody can be answered more often than the last column says.
+below 1.2 calls per request without a lock. Then it stays down, and the agents form a swarm as well:
+each has a gateway of its own (caller, budget, breakers), and only the account is shared.
 """
 
 from __future__ import annotations
