@@ -377,3 +377,13 @@ def test_the_gradient_is_finite_on_every_shipped_scenario(file: Path) -> None:
     except UsageError:
         pytest.skip("only the event engine knows this scenario")
     assert finite_gradient(file)
+
+
+def test_a_run_takes_over_in_the_middle_of_a_network_whose_numbers_are_wider() -> None:
+    file = ROOT / "scenarios/library/port_disruption.yaml"
+    world = compile_world(load(file, ("horizon=20 d",)).model)
+    setup, learner = prepared(world, configured(replications=2, segment=3, pathwise={"tail": 1}))
+    sampler = Sampler(setup, learner.config)
+    learner.collect(sampler, 0)
+    segment = learner.collect(sampler, 1)
+    assert np.isfinite(learner.update(segment.batch, 1, 0.0).policy_loss)

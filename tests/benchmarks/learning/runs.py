@@ -54,7 +54,9 @@ class Job:
         """What its row is stored under; settings that are the defaults do not count."""
         settings = self.config.model_dump(mode="json", exclude_defaults=True)
         before = self.parent.key if self.parent else ""
-        return key_of(self.problem.digest, self.problem.judged, self.learner, settings, before)
+        start = () if self.problem.tuned_start else ("mean demand",)
+        problem = (self.problem.digest, self.problem.judged)
+        return key_of(*problem, self.learner, settings, before, *start)
 
 
 def learner_row(job: Job, world: World, levels: Floats, kept: Path, spent: float = 0.0) -> Row:

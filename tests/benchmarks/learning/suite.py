@@ -32,7 +32,7 @@ def _short(steps: int, central: Changes, after: int, scratch: int) -> dict[str, 
     }
 
 
-_INV_CENTRAL: Changes = {"updates": 160, "pathwise": {"tail": 0, "rate": 3e-3}}
+_INV_CENTRAL: Changes = {"updates": 130, "pathwise": {"tail": 0, "rate": 3e-3}}
 _NETWORK_CENTRAL: Changes = {
     "updates": 200,
     "replications": 128,
@@ -54,6 +54,13 @@ def _from_means(steps: int, segment: int, paths: int) -> Changes:
     }
 
 
+_GRADIENT: Changes = {"algorithm": "pathwise", "eval_every": 25, "final_rate_share": 0.02}
+_AFTER: Changes = {
+    "algorithm": "mappo",
+    "actor_rate": 1e-3,
+    "control_variate": True,
+    "final_rate_share": 0.05,
+}
 _LANES = ("agents.action.form=order_quantity", "agents.action.max_order=60")
 """A buyer must be able to order everything from its cheaper source."""
 
@@ -96,7 +103,7 @@ PROBLEMS = (
         kind="discounted return",
         published=(("RL", 757.8), ("best heuristic", 786.9), ("perfect information", 854.9)),
         targets={CENTRAL: 835, PATHWISE: 825},
-        learners=_short(160, _NETWORK_CENTRAL, 30, 200),
+        learners=_short(110, _NETWORK_CENTRAL, 30, 200),
         judged=2_000,
         bounded=100,
     ),
@@ -106,7 +113,7 @@ PROBLEMS = (
         ("horizon=100 d",),
         published=(("optimum", 47.665),),
         targets={CENTRAL: 48.38},
-        learners={CENTRAL: {**_from_means(120, 100, 32), "hidden": (64, 64)}},
+        learners={CENTRAL: {**_from_means(60, 100, 32), "hidden": (64, 64)}},
         judged=500,
         tuned_start=False,
     ),
@@ -115,7 +122,7 @@ PROBLEMS = (
         "reference/snyder_6_1.yaml",
         published=(("optimum", 47.665),),
         targets={PATHWISE: 48.38},
-        learners={PATHWISE: _from_means(120, 40, 8)},
+        learners={PATHWISE: _from_means(100, 40, 8)},
         judged=50,
         tuned_start=False,
     ),
@@ -133,12 +140,11 @@ PROBLEMS = (
     Problem(
         "quickstart",
         "quickstart.yaml",
-        targets={CENTRAL: 60, PATHWISE: 60, BOTH: 60, MAPPO: 60},
+        targets={PATHWISE: 60, BOTH: 60, MAPPO: 60},
         learners={
+            PATHWISE: {**_GRADIENT, "updates": 220, "pathwise": {"rate": 8e-3, "log_std": -2.0}},
+            BOTH: {**_AFTER, "updates": 100},
             MAPPO: {"algorithm": "mappo", "updates": 469},
-            PATHWISE: {"algorithm": "pathwise", "updates": 250},
-            BOTH: {"algorithm": "mappo", "updates": 150, "actor_rate": 1e-3},
-            CENTRAL: {"algorithm": "pathwise", "updates": 150, "hidden": (128, 128)},
         },
         judged=500,
         bounded=8,
