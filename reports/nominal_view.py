@@ -29,6 +29,7 @@ NAMES = {
 }
 TABLE_ROWS = 9
 """Updates listed beside the learning curve."""
+SHOWN_EVENTS = 20
 
 
 def policy_name(policy: str) -> str:
@@ -61,6 +62,7 @@ class ContenderRow:
     spread: str
     cvar: str
     seeds: int
+    co2e: str
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,8 @@ class ContestView:
     rows: tuple[ContenderRow, ...]
     currency: str
     summary: str
+    emits: bool
+    """Whether the scenario says what its transport emits."""
 
 
 def contest_view(manifest: Manifest) -> ContestView | None:
@@ -91,7 +95,8 @@ def contest_view(manifest: Manifest) -> ContestView | None:
         named = f"{rows[best].name} (strongest heuristic)"
         rows = (*rows[:best], replace(rows[best], name=named), *rows[best + 1 :])
     summary = "; ".join(f"{row.name} {row.cost} ({row.interval})" for row in rows)
-    return ContestView(chart, rows, manifest.currency, summary)
+    emits = any(c.co2e is not None for c in found)
+    return ContestView(chart, rows, manifest.currency, summary, emits)
 
 
 def _dot(c: Contender, scale: Axis, money: Money) -> DotRow:
@@ -113,6 +118,7 @@ def _contender(c: Contender, money: Money, baseline: Contender | None) -> Conten
         money.between(c.p5, c.p95),
         money.bare(c.cvar),
         c.seeds,
+        number(c.co2e),
     )
 
 
@@ -127,11 +133,12 @@ class LearningRow:
     entropy: str
     kl: str
     explained: str
+    drift: str
 
 
 @dataclass(frozen=True)
 class LearningView:
-    """Training: cost against agent steps, and three signs of its health."""
+    """Training: cost against agent steps, signs of its health, and what happened."""
 
     chart: LineChart
     health: tuple[tuple[str, LineChart], ...]
@@ -139,6 +146,9 @@ class LearningView:
     currency: str
     window: int
     facts: tuple[tuple[str, str], ...]
+    events: tuple[tuple[str, str], ...]
+    """Updates and what happened in them; the last ones where there were many."""
+    hidden_events: int
 
 
 def learning_view(rows: Sequence[TrainingRow], currency: str) -> LearningView | None:
@@ -154,6 +164,7 @@ def learning_view(rows: Sequence[TrainingRow], currency: str) -> LearningView | 
         ("Wall time", seconds(last.seconds)),
         ("Speed", f"{count(last.steps_per_second)} agent steps/s"),
     )
+    events = [(count(row.update), event) for row in rows for event in row.events]
     return LearningView(
         _learning_chart(rows, window),
         tuple((title, _health_chart(rows, attribute)) for title, attribute in HEALTH),
@@ -161,6 +172,8 @@ def learning_view(rows: Sequence[TrainingRow], currency: str) -> LearningView | 
         currency,
         window,
         facts,
+        tuple(events[-SHOWN_EVENTS:]),
+        max(0, len(events) - SHOWN_EVENTS),
     )
 
 
@@ -168,6 +181,7 @@ HEALTH = (
     ("Policy entropy, nats", "entropy"),
     ("Approximate KL per update", "kl"),
     ("Explained variance of the critic", "explained_variance"),
+    ("Drift from the parent, or from the start", "drift"),
 )
 
 
@@ -203,6 +217,7 @@ def _learning_row(row: TrainingRow, money: Money) -> LearningRow:
         number(row.entropy, 3),
         number(row.kl, 2),
         number(row.explained_variance, 3),
+        number(row.drift, 3),
     )
 
 

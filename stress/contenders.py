@@ -61,4 +61,5 @@ def _contender(
         ratio_low=ratio.low,
         ratio_high=ratio.high,
         seeds=cost.seeds,
+        co2e=kpis["co2e"].mean if "co2e" in kpis else None,
     )

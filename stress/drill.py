@@ -1,9 +1,9 @@
 """The rollback drill of a campaign: the way back is taken once, with the fleet on trial.
 
-In a registry of its own, which is thrown away afterwards: the fleet becomes champion, then the same
-fleet with all its weights at zero does, as if a training gone wrong had been promoted. Both play
-one episode behind the tools. After the rollback the champion has to play what the campaign has on
-record of the fleet, number by number.
+In a registry of its own, which is thrown away afterwards: the fleet becomes champion, then the
+same fleet with weights drawn at random does, as if a training gone wrong had been promoted. Both
+play one episode behind the tools. After the rollback the champion has to play what the campaign has
+on record of the fleet, number by number.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from agents.checkpoint.bundle import read_bundle, save_bundle
 from agents.checkpoint.registry import ChampionRecord, Registry
@@ -22,6 +23,7 @@ from stress.case import Case, PolicyRef, ScenarioRef
 from stress.invariants import Sometimes
 from stress.results import NOMINAL, CaseResult
 from stress.run_case import run_case
+from twin.exogenous.streams import stream
 
 ROLLED_BACK = "a rollback happened"
 
@@ -51,7 +53,7 @@ def rollback_drill(
         folder = Path(name)
         registry = Registry(folder / "registry", Untracked)
         _promoted(registry, scenario.name, Path(fleet.source), fleet.hash, "")
-        worse = _without_weights(Path(fleet.source), folder / "worse")
+        worse = _spoilt(Path(fleet.source), folder / "worse")
         reigning = _promoted(registry, scenario.name, folder / "worse", worse, "1")
         spoilt = _plays(scenario, fleet.name, reigning, fallback, recorded.seed)
         again = _plays(
@@ -60,7 +62,7 @@ def rollback_drill(
     if again != recorded:
         return Drill(False, "after a rollback the champion did not play as the fleet had.")
     if spoilt.ledger_digest == recorded.ledger_digest:
-        return Drill(False, "a fleet without weights plays the same: a rollback proves nothing.")
+        return Drill(False, "a spoilt fleet plays the same: a rollback proves nothing.")
     return Drill(True, "a worse fleet was promoted and rolled back; the fleet plays as before.")
 
 
@@ -71,10 +73,16 @@ def _promoted(
     return registry.set_champion(model, version, expected, "drill")
 
 
-def _without_weights(bundle: Path, folder: Path) -> str:
-    """The same fleet with all its weights at zero; returns its hash."""
+def _spoilt(bundle: Path, folder: Path) -> str:
+    """The same fleet with weights drawn at random; returns its hash."""
     manifest, arrays = read_bundle(bundle)
-    return save_bundle(folder, manifest, {name: np.zeros_like(a) for name, a in arrays.items()})
+    drawn = {name: _drawn(name, array) for name, array in arrays.items()}
+    return save_bundle(folder, manifest, drawn)
+
+
+def _drawn(name: str, array: NDArray[np.float32]) -> NDArray[np.float32]:
+    draws = stream(0, f"drill/{name}").standard_normal(array.shape)
+    return draws.astype(np.float32)
 
 
 def _plays(

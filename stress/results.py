@@ -158,6 +158,8 @@ class Contender(Model):
     ratio_low: float
     ratio_high: float
     seeds: int
+    co2e: float | None = None
+    """Kilograms over the horizon, mean over the seeds; none where no lane states its intensity."""
 
 
 class Manifest(Model):

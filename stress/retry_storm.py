@@ -61,6 +61,10 @@ class Storm:
     breaker: Breaker = BREAKER
 
 
+LASTING = Storm(dip_for_s=float("inf"))
+"""The same provider, but what it has lost does not come back."""
+
+
 @dataclass
 class Tally:
     """What one client made of the storm."""
@@ -103,6 +107,10 @@ class Provider:
             return True
         self._refuse(now_s)
         return False
+
+    def locked_for_s(self, now_s: float) -> float:
+        """Seconds that the account stays locked; zero when it is not."""
+        return max(0.0, self._locked_until_s - now_s)
 
     def _capacity(self, now_s: float) -> int:
         storm = self._storm

@@ -15,6 +15,7 @@ from reports import render_report
 from reports.figures import MAX_POINTS, axis, binned, polyline, running_mean
 from reports.load import Run
 from reports.network_picture import CARD_WIDTH, draw_network
+from reports.nominal_view import contest_view, learning_view
 from reports.stress_view import paired, stress_view, tone
 from reports.verdict_view import caveats, direction, upper_bound, verdict_sentence
 from reports.view import build_view
@@ -215,6 +216,24 @@ def test_every_picture_has_a_text_or_is_hidden_and_every_header_a_scope(full):
     assert len(named) == len(set(named))
     targets = {a["href"][1:] for a in page.all("a", "use")}
     assert targets <= set(named)
+
+
+def test_what_happened_in_training_is_told_the_last_of_it_where_there_was_much():
+    events = ("limit <passed>",) * 10
+    rows = [row.model_copy(update={"events": events}) for row in sample.training(3)]
+    view = learning_view(rows, "EUR")
+    assert (len(view.events), view.hidden_events) == (20, 10)
+    assert view.events[-1] == (str(rows[-1].update), "limit <passed>")
+    assert learning_view(sample.training(3), "EUR").events == ()
+
+
+def test_emissions_have_a_column_where_the_scenario_states_them():
+    plain = sample.manifest()
+    emits = [c.model_copy(update={"co2e": 1234.5}) for c in plain.contenders]
+    stated = contest_view(plain.model_copy(update={"contenders": tuple(emits)}))
+    assert stated.emits
+    assert {row.co2e for row in stated.rows} == {"1,234"}
+    assert not contest_view(plain).emits
 
 
 def test_a_broken_invariant_is_flagged_with_an_icon_and_a_number(tmp_path):

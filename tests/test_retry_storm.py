@@ -6,7 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from stress.retry_storm import CLIENTS, Client, Provider, Storm, Tally, weather
+from stress.retry_storm import CLIENTS, LASTING, Client, Provider, Storm, Tally, weather
+from stress.swarm_storm import CHATTY, swarm
+from twin.scenario.tools import Tools
 
 STORM = Storm(duration_s=240.0)
 
@@ -54,3 +56,38 @@ def test_a_provider_answers_its_number_and_locks_after_its_refusals() -> None:
     assert provider.locks == 1
     assert not provider.answers(200.0)
     assert provider.answers(301.0)
+
+
+SUSTAINED = replace(LASTING, duration_s=240.0)
+
+
+def test_in_a_lasting_storm_gateways_that_share_nothing_keep_the_account_open() -> None:
+    locks = [weather(SUSTAINED, client).locks for client in ("jitter", "budget")]
+    assert all(locks)
+    tally = swarm(SUSTAINED, CHATTY)
+    assert tally.locks == 0
+    assert tally.calls_per_request < 1.2
+    assert tally.success > 0.45  # capacity for 60 % of the requests is left
+    assert tally.violations == ()
+    assert tally.labels["breaker_open"] > tally.labels["rate_limited"]
+
+
+@pytest.mark.parametrize("dip", [5, 30])
+def test_chatty_gateways_keep_it_open_whatever_capacity_is_left(dip: int) -> None:
+    tally = swarm(replace(SUSTAINED, dip=dip), CHATTY)
+    assert tally.locks == 0
+    assert tally.calls_per_request < 1.2
+
+
+def test_without_its_breaker_a_swarm_locks_its_account() -> None:
+    open_ = CHATTY.breaker.model_copy(update={"window": 1000, "minimum_calls": 1000})
+    assert swarm(SUSTAINED, CHATTY.model_copy(update={"breaker": open_})).locks > 0
+    assert swarm(SUSTAINED, Tools()).locks > 0  # made for one decision per period
+
+
+def test_a_swarm_without_a_storm_is_answered_and_is_the_same_each_time() -> None:
+    calm = replace(SUSTAINED, dip=SUSTAINED.capacity, every_s=8.0, duration_s=60.0)
+    tally = swarm(calm, CHATTY, 3)
+    assert tally.success > 0.99
+    assert tally.calls_per_request == pytest.approx(1.0, abs=0.02)
+    assert swarm(calm, CHATTY, 3) == tally

@@ -7,12 +7,14 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from agents.checkpoint.bundle import (
     BundleManifest,
     actor_arrays,
     levels_by_name,
+    read_bundle,
     read_bundle_hash,
     save_bundle,
     spaces_of,
@@ -21,6 +23,7 @@ from agents.checkpoint.groups import group_agents
 from agents.checkpoint.registry import Registry
 from agents.checkpoint.tracking import Untracked
 from agents.runs import create_run
+from stress import drill as drills
 from stress.campaign import run_campaign
 from stress.case import PolicyRef, ScenarioRef
 from stress.catalogue import FAMILIES
@@ -144,18 +147,20 @@ def test_after_a_rollback_the_champion_plays_what_is_on_record(
     assert not rollback_drill(pair, fleet, campaign.fallback, other).worked
 
 
-def test_a_drill_with_a_fleet_that_has_learnt_nothing_proves_nothing(
-    scenario: Scenario, campaign: Campaign, tmp_path: Path
+@pytest.mark.parametrize(("scale", "worked"), [(0.0, True), (1.0, False)])
+def test_a_drill_proves_something_about_every_fleet_but_one_that_plays_like_the_spoilt_one(
+    campaign: Campaign, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scale: float, worked: bool
 ) -> None:
-    from agents.checkpoint.bundle import read_bundle
-
     manifest, arrays = read_bundle(Path(campaign.policies[0].source))
-    save_bundle(tmp_path / "blank", manifest, {name: 0 * a for name, a in arrays.items()})
-    blank = PolicyRef.of_bundle("fleet", tmp_path / "blank")
-    report = run_campaign(replace(campaign, policies=(blank,)), tmp_path)
-    drill = rollback_drill(campaign.scenarios[0], blank, campaign.fallback, report.results)
-    assert not drill.worked
-    assert "proves nothing" in drill.sentence
+    scaled = {name: np.float32(scale) * array for name, array in arrays.items()}
+    save_bundle(tmp_path / "scaled", manifest, scaled)
+    fleet = PolicyRef.of_bundle("fleet", tmp_path / "scaled")
+    report = run_campaign(replace(campaign, policies=(fleet,)), tmp_path)
+    if not worked:
+        monkeypatch.setattr(drills, "_drawn", lambda name, array: array + np.float32(0.0))
+    drill = rollback_drill(campaign.scenarios[0], fleet, campaign.fallback, report.results)
+    assert drill.worked is worked
+    assert ("proves nothing" in drill.sentence) is not worked
 
 
 def test_an_untracked_registry_keeps_its_ledger_without_mlflow(

@@ -151,8 +151,7 @@ class Gateway:
             if not self.switch.is_killed(agent):
                 processes.append(clock.process(session.epoch(t, close)))
         done = clock.all_of(processes)
-        while (not done.triggered or self._due(close)) and clock.peek() <= close:
-            clock.step()
+        clock.work(done, self._controls, close)
         wishes = self.server.take(t)
         for placed in self.server.inbox.taken:
             self.audit.effect(placed, clock.now)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields
 
 import numpy as np
@@ -12,28 +12,30 @@ from twin.engine.ledger import TOLERANCE, PeriodLedger, conservation_errors
 from twin.exogenous.path import SamplePath
 
 Floats = NDArray[np.float64]
-Check = Callable[[PeriodLedger, SamplePath], Iterator[Floats]]
+Books = Mapping[str, Floats]
+"""What ``conservation_errors`` says of a ledger."""
+Check = Callable[[PeriodLedger, SamplePath, Books], Iterator[Floats]]
 """Yields arrays, period first, that are zero (within tolerance) where the invariant holds."""
 SIGNED = frozenset({"substituted", "surcharge"})
 """Quantities that may be below zero: demand that went elsewhere, prices below the list."""
 
 
-def _units_conserved(ledger: PeriodLedger, path: SamplePath) -> Iterator[Floats]:
-    for law, error in conservation_errors(ledger).items():
+def _units_conserved(ledger: PeriodLedger, path: SamplePath, books: Books) -> Iterator[Floats]:
+    for law, error in books.items():
         if law.partition(":")[0] in ("units", "lanes", "customers"):
             yield error
 
 
-def _stock_never_negative(ledger: PeriodLedger, path: SamplePath) -> Iterator[Floats]:
+def _stock_never_negative(ledger: PeriodLedger, path: SamplePath, books: Books) -> Iterator[Floats]:
     owing = {"on_hand", "ending"} if ledger.world.model.independent_links else set()
     for field in fields(ledger.quantities):
         if field.name not in SIGNED | owing:
             yield np.minimum(getattr(ledger.quantities, field.name), 0.0)
 
 
-def _capacity_respected(ledger: PeriodLedger, path: SamplePath) -> Iterator[Floats]:
+def _capacity_respected(ledger: PeriodLedger, path: SamplePath, books: Books) -> Iterator[Floats]:
     world, q = ledger.world, ledger.quantities
-    yield conservation_errors(ledger)["stock fits its storage"]
+    yield books["stock fits its storage"]
     gate = path.lane_open * path.node_open[:, world.source]
     yield np.where(gate > 0, 0.0, q.shipped.sum(axis=2))
     yield from _over_lanes(q.shipped, ledger)
@@ -82,18 +84,20 @@ def _away(ledger: PeriodLedger, path: SamplePath, fleet: int, left: Floats) -> F
     return away
 
 
-def _money_balances(ledger: PeriodLedger, path: SamplePath) -> Iterator[Floats]:
+def _money_balances(ledger: PeriodLedger, path: SamplePath, books: Books) -> Iterator[Floats]:
     money = ledger.accounts
-    yield conservation_errors(ledger)["money: transfers between nodes cancel"]
+    yield books["money: transfers between nodes cancel"]
     outside = (money.revenue + money.terminal).sum(-1) - money.external_cost.sum(-1)
     yield ledger.profit.sum(-1) - outside
 
 
-def _time_runs_forward(ledger: PeriodLedger, path: SamplePath) -> Iterator[Floats]:
+def _time_runs_forward(ledger: PeriodLedger, path: SamplePath, books: Books) -> Iterator[Floats]:
     yield np.where(path.lead_time < 0, np.inf, 0.0)
 
 
-def _nothing_arrives_early(ledger: PeriodLedger, path: SamplePath) -> Iterator[Floats]:
+def _nothing_arrives_early(
+    ledger: PeriodLedger, path: SamplePath, books: Books
+) -> Iterator[Floats]:
     q, world = ledger.quantities, ledger.world
     due = np.arange(world.periods)[:, None] + world.due_periods(path.lead_time)
     arrived = np.zeros((world.periods + 1, *q.shipped.shape[1:]))
@@ -104,7 +108,7 @@ def _nothing_arrives_early(ledger: PeriodLedger, path: SamplePath) -> Iterator[F
     yield np.maximum(np.cumsum(q.received, 0) - np.cumsum(arrived[:-1], 0), 0.0)
 
 
-def _orders_end_once(ledger: PeriodLedger, path: SamplePath) -> Iterator[Floats]:
+def _orders_end_once(ledger: PeriodLedger, path: SamplePath, books: Books) -> Iterator[Floats]:
     q, world = ledger.quantities, ledger.world
     cancels = world.drops[world.source][None, :, None]
     cancelled = np.cumsum(np.where(cancels, q.unfilled, 0.0), 0)
@@ -112,7 +116,7 @@ def _orders_end_once(ledger: PeriodLedger, path: SamplePath) -> Iterator[Floats]
     yield before + np.cumsum(q.ordered - q.shipped, 0) - cancelled - q.waiting
 
 
-def _everything_finite(ledger: PeriodLedger, path: SamplePath) -> Iterator[Floats]:
+def _everything_finite(ledger: PeriodLedger, path: SamplePath, books: Books) -> Iterator[Floats]:
     q = ledger.quantities
     for values in (*(getattr(q, field.name) for field in fields(q)), ledger.profit):
         yield np.where(np.isfinite(values), 0.0, np.inf)
@@ -139,9 +143,10 @@ def world_problems(ledger: PeriodLedger, path: SamplePath) -> dict[int, str]:
         return {5: f"{sorted(rows)} rows instead of {periods}"}
     scale = 1.0 + float(np.abs(ledger.quantities.on_hand).max(initial=0.0))
     scale += float(np.abs(ledger.quantities.shipped).sum(axis=0).max(initial=0.0))
+    books = conservation_errors(ledger)
     found = {}
     for number, check in WORLD.items():
-        broken = [text for error in check(ledger, path) if (text := _broken(error, scale))]
+        broken = [text for error in check(ledger, path, books) if (text := _broken(error, scale))]
         if broken:
             found[number] = broken[0]
     return found

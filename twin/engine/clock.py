@@ -6,7 +6,7 @@ the epoch it falls on, is ordered exactly.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from heapq import heappush
 from typing import Any
 
@@ -20,16 +20,21 @@ _SNAP = 1e-9
 class _Call:
     """The least that SimPy's step needs of an event that has already been triggered."""
 
-    __slots__ = ("_call", "_ok", "_value", "callbacks")
+    __slots__ = ("_ok", "call", "callbacks", "value")
 
     def __init__(self, call: Callable[[Any], None], value: Any) -> None:
-        self.callbacks: list[Callable[[Any], None]] | None = [self._fire]
-        self._call = call
-        self._value = value
+        self.callbacks: tuple[Callable[[_Call], None], ...] | None = _FIRING
+        self.call = call
+        self.value = value
         self._ok = True
 
-    def _fire(self, _: Any) -> None:
-        self._call(self._value)
+
+def _fire(event: _Call) -> None:
+    event.call(event.value)
+
+
+_FIRING = (_fire,)
+"""The callbacks of every call: millions are made, and all do the same."""
 
 
 class Clock(simpy.Environment):
@@ -38,7 +43,19 @@ class Clock(simpy.Environment):
     def at(self, time: float, priority: int, call: Callable[[Any], None], value: Any) -> None:
         """Call ``call(value)`` at an absolute time; a time already past means now."""
         queue: list[Any] = self._queue
-        heappush(queue, (max(time, self._now), priority, next(self._eid), _Call(call, value)))
+        time = time if time > self._now else self._now
+        heappush(queue, (time, priority, next(self._eid), _Call(call, value)))
+
+    def work(self, done: simpy.Event, controls: Sequence[float], until: float) -> None:
+        """Go on until ``done`` is triggered and no control is due, or until ``until`` is over.
+
+        ``controls`` are the times at which somebody will interfere, the earliest first.
+        """
+        queue, step = self._queue, self.step
+        while queue and queue[0][0] <= until:
+            if done.triggered and not (controls and controls[0] <= until):
+                return
+            step()
 
 
 def snapped(time: float, period: float) -> float:

@@ -141,19 +141,21 @@ class Rules(Constants):
 
     def proportional(self, want: Floats, stock: Floats) -> Floats:
         """Share the stock of each node among plain lanes in proportion to what they want."""
-        source = self.world.source
+        world = self.world
+        within = np.minimum(want, stock.take(world.source, 0))
         if self.all_sole:
-            return np.minimum(want, stock[source])
-        wanted = self.world.outbound.total(want)
-        ratio = np.minimum(stock / np.maximum(wanted, TINY), 1.0)[source]
-        granted: Floats = np.where(self.sole, np.minimum(want, stock[source]), want * ratio)
+            return within
+        ratio = np.minimum(stock / np.maximum(world.outbound.total(want), TINY), 1.0)
+        granted: Floats = want * ratio.take(world.source, 0)
+        np.copyto(granted, within, where=self.sole)
         return granted
 
     def within_making(self, granted: Floats, t: int) -> Floats:
         """Scale down to what the factories that make to order can make."""
         world = self.world
         made = np.add.reduce(granted, axis=1)
-        made = made if self.independent else world.outbound.total(made)[world.source]
+        if not self.independent:
+            made = world.outbound.total(made).take(world.source)
         capacity = self.makes
         if self.closes:
             works = self.path.node_open[t]

@@ -41,7 +41,7 @@ class JointObservations:
 
     def __call__(self, vector: Floats) -> dict[str, NDArray[np.float32]]:
         """Each agent's observation: (observation,)."""
-        seen = (vector[self._places] * self._scale).astype(np.float32)
+        seen = (vector.take(self._places) * self._scale).astype(np.float32)
         return {name: seen[part] for name, part in self._parts.items()}
 
 
@@ -72,12 +72,12 @@ class JointOrders:
         for row, name in enumerate(self.names):
             self._actions[row] = actions[name]
         action = np.minimum(np.maximum(self._actions, -BOUND), BOUND)
-        read = vector[self._read]
+        read = vector.take(self._read)
         on_hand, owed, lanes = read[0], read[1], read[2:].reshape(self._real.shape)
         waiting, in_transit = np.add.reduce(lanes * self._real, axis=1)
         position = on_hand - owed + (waiting + in_transit)
         wanted = np.maximum(self._level + self._reach * action - position, 0.0)
-        orders: Floats = self._share * wanted[self._agent]
+        orders: Floats = self._share * wanted.take(self._agent, 0)
         return orders
 
 
@@ -109,7 +109,7 @@ class JointDecision:
             return self._merged(static(), self._all, vector, actions)
         world = self._world
         if self._covers_lanes:
-            decision = Decision.of_orders(world, self._orders(vector, actions)[self._place])
+            decision = Decision.of_orders(world, self._orders(vector, actions).take(self._place, 0))
         else:
             base = static()
             orders = base.orders.copy()

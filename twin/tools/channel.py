@@ -90,7 +90,8 @@ class Link:
 
     def departure(self, now_d: float, size: int, bytes_s: float) -> float:
         """When the last byte of a message that is sent now has left, in days."""
-        self.busy_until = max(now_d, self.busy_until) + size / bytes_s / SECONDS_PER_D
+        start = now_d if now_d > self.busy_until else self.busy_until
+        self.busy_until = start + size / bytes_s / SECONDS_PER_D
         return self.busy_until
 
 
@@ -184,7 +185,7 @@ class Channel:
         if not rate > 0 or delay == math.inf:
             self.lost += 1
             return
-        arrival = link.departure(now, transit.size, rate) + max(0.0, delay)
+        arrival = link.departure(now, transit.size, rate) + (delay if delay > 0.0 else 0.0)
         self._arrive_at(arrival, arrive, message)
         if self._layers:
             extra = [after for layer in self._layers for after in layer.copies(transit)]
@@ -198,5 +199,6 @@ class Channel:
             self.lost += 1
             return
         self.in_flight += 1
-        self.peak = max(self.peak, self.in_flight)
+        if self.in_flight > self.peak:
+            self.peak = self.in_flight
         self._clock.at(time, ARRIVAL, arrive, message)

@@ -39,6 +39,8 @@ from twin.tools.wire import digest_of, guarded, new_sealed
 Floats = NDArray[np.float64]
 AnyMessage = ReadRequest | OrderRequest | BookRequest | ClarifyRequest
 _WRITES = frozenset(WRITE_TOOL.values())
+_VALIDATED = REQUESTS.validator.validate_json
+"""Straight to the validator: the adapter in front of it takes its time, and every call is read."""
 _OPENING = f'{{"version":"{VERSION}","call":'.encode()
 
 
@@ -132,7 +134,7 @@ class ToolServer:
         """The strict model of a request; what may have an effect must be free of ambiguity."""
         if len(body) > self._request_cap:
             raise ToolBoundaryError("oversize", f"{len(body)} bytes")
-        request = REQUESTS.validate_json(body)
+        request: AnyMessage = _VALIDATED(body)
         if request.tool in _WRITES:
             guarded(body, self._request_cap)
         return request

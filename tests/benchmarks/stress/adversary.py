@@ -2,9 +2,9 @@
 
 Run it with ``python -m tests.benchmarks.stress.adversary``.
 
-The policy trusts stale stock: where an answer is old, it orders again what is on the road. Searched
-is the whole catalogue, on four seeds of a small world, with 500 cases: a plan is played by the policy
-and by the static one, which makes two, and each seed adds two undisturbed ones. `cheapest` is the
+The policy trusts stale stock: where an answer is old, it orders what is on the road again. Searched
+is the whole catalogue, on four seeds of a small world, with 500 cases: a plan is played by both the
+policy and the static one, and each seed adds two undisturbed cases. `cheapest` is the
 effort (severity times periods) of the cheapest failure found, `shrunk` what is left of it.
 """
 
