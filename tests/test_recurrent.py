@@ -28,6 +28,7 @@ from agents.learn.setup import Setup
 from agents.learn.unrolling import Unrolling
 from agents.stability.delta import layer_deltas
 from agents.stability.probe import Probe
+from stress.invariants import weights_digest
 from tests.learning_world import TINY, tiny_world, trained
 from twin.engine.event import EventEngine
 from twin.env.agents import agent_specs
@@ -227,6 +228,19 @@ def test_a_missed_epoch_leaves_no_trace_and_reset_forgets(tmp_path: Path) -> Non
     assert _same(fleet.act(seen[0]), first)  # an earlier epoch: another episode
 
 
+def test_what_a_fleet_remembers_is_no_weight_and_its_unit_is(tmp_path: Path) -> None:
+    fleet = played(tmp_path)
+    before = weights_digest(fleet)
+    for observations in epochs(2):
+        fleet.act(observations)
+    assert weights_digest(fleet) == before
+    cell = fleet._actors["replenish:dc"].cell
+    assert cell is not None
+    changed = cell._replace(bias_in=cell.bias_in + 1)
+    fleet._actors = {n: a._replace(cell=changed) for n, a in fleet._actors.items()}
+    assert weights_digest(fleet) != before
+
+
 def _same(one: Observations, two: Observations) -> bool:
     return all(np.array_equal(one[name], two[name]) for name in one)
 
@@ -285,7 +299,8 @@ def recall_task(setup: Setup, learner: PolicyGradient, update: int) -> tuple[Bat
         mean = np.stack([weights.outputs(g, x, memory) for x in inputs])
         log_std = weights.log_std[g][..., None]
         noise = rng.standard_normal(mean.shape).astype(np.float32)
-        acted: Array = mean + np.exp(log_std) * noise
+        spread: Array = np.exp(log_std)
+        acted = mean + spread * noise
         density = (0.5 * noise**2 + log_std + 0.5 * np.log(2 * np.pi)) * group.used[..., None]
         used = group.used[..., None] / group.used.sum()
         rewards[-1, :, 0] -= (np.abs(acted[-1] - cue) * used).sum((0, 1))
