@@ -17,7 +17,6 @@ import torch
 
 from agents.checkpoint.bundle import read_bundle
 from agents.learn.config import TrainConfig
-from agents.learn.device import usable_device
 from agents.learn.distributed import Team
 from agents.learn.launched import Place, place_of, refuse_ranks
 from agents.learn.metrics import read_rows
@@ -205,9 +204,3 @@ def test_a_command_for_one_process_refuses_to_be_several(monkeypatch: pytest.Mon
         monkeypatch.setenv(name, value)
     with pytest.raises(UsageError, match="twin prove runs in one process"):
         refuse_ranks("twin prove")
-
-
-@pytest.mark.parametrize("name", ["tpu", "cpu:0", "cuda:x", "cuda:4096"])
-def test_a_device_that_is_not_there_is_refused(name: str) -> None:
-    with pytest.raises(UsageError, match="device"):
-        usable_device(name)
