@@ -7,10 +7,15 @@ except to resume.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+from agents.baselines.record import rule_from_json
 from agents.learn.config import TrainConfig
+from agents.learn.disturbance import Disturbance
 from agents.learn.ranks import Ranks
+from twin.env.rules import OrderingRule
 from twin.network.world import World
 from twin.scenario import Scenario
 from twin.scenario.quantities import Model
@@ -24,8 +29,8 @@ class Invitation(Model):
     trained: bool
     """The fleet is there already: nothing to do."""
     resume: bool
-    levels: tuple[tuple[float, ...], ...]
-    """Order-up-to levels of the tuned static policy, by node and product."""
+    rule: dict[str, Any]
+    """The tuned static policy, as in ``baselines.json``."""
     parent: str
     """Bundle to start from; empty for none."""
 
@@ -36,23 +41,29 @@ def invite(ranks: Ranks, invitation: Invitation) -> None:
         ranks.told_text(invitation.model_dump_json())
 
 
-def accept(scenario: Scenario, world: World, config: TrainConfig, ranks: Ranks) -> None:
-    """Wait for the first rank's word, and train beside it."""
-    import numpy as np
-
+def accept(
+    scenario: Scenario,
+    world: World,
+    config: TrainConfig,
+    ranks: Ranks,
+    disturbing: Callable[[OrderingRule], Disturbance | None],
+) -> None:
+    """Wait for the first rank's word, and train beside it, against what ``disturbing`` makes."""
     from agents.learn.train import train
 
     told = Invitation.model_validate_json(ranks.told_text(""))
     if told.trained:
         return
+    rule = rule_from_json(world, told.rule)
     train(
         world,
         scenario.name,
         scenario.digest,
-        np.array(told.levels),
+        rule.level[0],
         config,
         Path(told.run),
         resume=told.resume,
         parent=Path(told.parent) if told.parent else None,
+        disturbance=disturbing(rule),
         ranks=ranks,
     )

@@ -78,10 +78,9 @@ def train_stage(
     from agents.learn.train import train
 
     resume = (folder.path / "checkpoints").is_dir()
-    levels, trained = static.level[0], folder.bundle.is_dir()
+    trained, rule = folder.bundle.is_dir(), rule_to_json(world, static)
     where, first = str(folder.path), str(parent or "")
-    told = Invitation(run=where, trained=trained, resume=resume, levels=levels, parent=first)
-    invite(ranks, told)
+    invite(ranks, Invitation(run=where, trained=trained, resume=resume, rule=rule, parent=first))
     with stage(display, "train") as line:
         if trained:
             line(1.0, "already trained")
@@ -90,7 +89,7 @@ def train_stage(
             world,
             folder.record.scenario,
             folder.record.scenario_digest,
-            levels,
+            static.level[0],
             config,
             folder.path,
             report=lambda row: _live(line, display, row, config.agent_steps),

@@ -29,6 +29,7 @@ from stress.trial import (
     suite_digest,
     with_champion,
 )
+from twin.env.rules import OrderingRule
 from twin.errors import UsageError
 from twin.network.world import compile_world
 from twin.progress import stage
@@ -66,7 +67,13 @@ class Plan:
 def join_training(plan: Plan, ranks: Ranks) -> None:
     """Train beside the first rank, which prepares and writes the run."""
     scenario = load(plan.scenario, plan.overrides)
-    accept(scenario, compile_world(scenario.model), plan.config(), ranks)
+    world = compile_world(scenario.model)
+    config, against = hardened(plan.config(), plan.harden)
+
+    def disturbing(rule: OrderingRule) -> SuiteDisturbance | None:
+        return SuiteDisturbance(against, world, rule, config) if against else None
+
+    accept(scenario, world, config, ranks, disturbing)
 
 
 def trained_trial(plan: Plan, display: Progress, ranks: Ranks = ALONE) -> Trial:

@@ -17,13 +17,13 @@ import torch
 
 from agents.checkpoint.bundle import read_bundle
 from agents.learn.config import TrainConfig
-from agents.learn.device import usable_device
 from agents.learn.distributed import Team
 from agents.learn.launched import Place, place_of, refuse_ranks
 from agents.learn.metrics import read_rows
 from agents.learn.ranks import Ranks, Share
 from agents.learn.run import check_ranks
 from tests.learning_world import TINY, trained
+from twin.cli import run as command
 from twin.errors import TrainingError, UsageError
 from twin.exogenous.streams import stream
 
@@ -41,6 +41,15 @@ lanes:
   plant -> store: {lead_time: 2 d}
 agents:
   replenish: [store]
+"""
+
+
+SUITE = """
+kind: stress
+name: a store's troubles
+faults:
+  world.yield: {}
+  obs.stale: {}
 """
 
 
@@ -95,6 +104,13 @@ CASES = {
 }
 
 
+def command_in(folder: Path, runs: str = "runs") -> list[str]:
+    """Train the store, hardened, by what lies in a folder."""
+    scenario, training, suite = (folder / f"{n}.yaml" for n in ("one_store", "training", "suite"))
+    options = f"--training={training} --harden={suite} --out={folder / runs}"
+    return ["train", str(scenario), *options.split(), "--from-scratch", "--json"]
+
+
 @pytest.fixture(scope="module")
 def by_two(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """All cases trained by two ranks, and then a scenario by the command."""
@@ -104,8 +120,8 @@ def by_two(tmp_path_factory: pytest.TempPathFactory) -> Path:
     one = configured(updates=1, eval_every=1, audit_every=0, kind="training")
     training.write_text(one.model_dump_json(), encoding="utf-8")
     scenario.write_text(ONE_STORE, encoding="utf-8")
-    options = f"--training={training} --out={folder / 'runs'} --from-scratch --json".split()
-    ranks = launched(str(folder), json.dumps(given), "train", str(scenario), *options)
+    (folder / "suite.yaml").write_text(SUITE, encoding="utf-8")
+    ranks = launched(str(folder), json.dumps(given), *command_in(folder))
     for rank, (code, out, err) in enumerate(ranks):
         assert code == 0, err
         (folder / f"out{rank}").write_text(out, encoding="utf-8")
@@ -144,11 +160,18 @@ def test_one_process_goes_on_where_two_ranks_stopped(by_two: Path, tmp_path: Pat
         np.testing.assert_allclose(found[part], array, rtol=1e-3, atol=1e-5, err_msg=part)
 
 
-def test_the_ranks_of_a_command_make_one_run(by_two: Path) -> None:
+def test_the_ranks_of_a_command_make_one_run_hardened_like_that_of_one_process(
+    by_two: Path,
+) -> None:
     (run,) = (by_two / "runs").iterdir()
     assert json.loads((by_two / "out0").read_text(encoding="utf-8"))["run"] == str(run)
     assert (by_two / "out1").read_text(encoding="utf-8") == ""
     assert [row.update for row in read_rows(run)] == [1]
+    assert command(command_in(by_two, "alone")) == 0
+    (alone,) = (by_two / "alone").iterdir()
+    for part, array in read_bundle(alone / "bundle")[1].items():
+        found = read_bundle(run / "bundle")[1][part]
+        np.testing.assert_allclose(found, array, rtol=1e-3, atol=1e-5, err_msg=part)
 
 
 def test_a_rank_whose_neighbour_is_gone_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -205,9 +228,3 @@ def test_a_command_for_one_process_refuses_to_be_several(monkeypatch: pytest.Mon
         monkeypatch.setenv(name, value)
     with pytest.raises(UsageError, match="twin prove runs in one process"):
         refuse_ranks("twin prove")
-
-
-@pytest.mark.parametrize("name", ["tpu", "cpu:0", "cuda:x", "cuda:4096"])
-def test_a_device_that_is_not_there_is_refused(name: str) -> None:
-    with pytest.raises(UsageError, match="device"):
-        usable_device(name)

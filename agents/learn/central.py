@@ -85,15 +85,16 @@ class Central:
         self.shape = CentralShape(setup)
         sizes = (self.shape.inputs, *config.hidden, self.shape.outputs)
         generator = stream(config.seed, "initial weights/central")
-        self.network = Mlp(sizes, ACTOR_HEAD_GAIN, generator)
+        self.device = torch.device(config.device)
+        self.network = Mlp(sizes, ACTOR_HEAD_GAIN, generator).to(self.device)
         with torch.no_grad():
             self.network.linear[-1].bias.copy_(torch.from_numpy(self.shape.start))
         self.adam = make_adam(self.network, config.pathwise.rate)
         static = evaluate_static(setup, evaluation_seeds(SCALE_SEEDS))
         self.money = max(float(np.abs(static).mean()), 1e-9)
         self.xp = StraightThrough(config.pathwise.sharpness)
-        self.places = torch.from_numpy(self.shape.places)
-        self.scale = torch.from_numpy(self.shape.scale)[:, None]
+        self.places = torch.from_numpy(self.shape.places).to(self.device)
+        self.scale = torch.from_numpy(self.shape.scale)[:, None].to(self.device)
 
     def learn(self, number: int, progress: float) -> float:
         """One step on fresh sample paths; their mean cost per period."""
@@ -105,8 +106,8 @@ class Central:
             world, paths(world, range(first, first + count), np.float32), keep_rows=False
         )
         engine.advance()
-        run = Run(self.setup, engine, self.xp, torch.device("cpu"))
-        total, plain = torch.zeros(()), 0.0
+        run = Run(self.setup, engine, self.xp, self.device)
+        total, plain = torch.zeros((), device=self.device), 0.0
         for t in range(world.periods):
             cost = run.step(self.actions(run.vector, t)).mean()
             total, plain = total + world.model.discount**t * cost, plain + cost.item()

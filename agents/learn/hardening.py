@@ -13,6 +13,7 @@ import numpy as np
 
 from agents.learn.config import TrainConfig
 from agents.learn.disturbance import Disturbance
+from agents.learn.ranks import EVERYTHING
 from agents.learn.setup import Setup
 from agents.learn.sight import Numbers, Sight, own_eyes
 from twin.engine.batch_path import BatchPath, stack_paths
@@ -58,15 +59,23 @@ class Hardening:
         return 1.0 if done >= self.own.warmup else done / self.own.warmup
 
     def networks(
-        self, world: World, seeds: Sequence[int], reach: float, dtype: Any = None
+        self,
+        world: World,
+        seeds: Sequence[int],
+        reach: float,
+        dtype: Any = None,
+        own: slice = EVERYTHING.columns,
     ) -> tuple[BatchPath, Sight]:
-        """The sample paths of some seeds, the first share of them disturbed, and what is seen."""
-        disturbed = round(self.own.share * len(seeds))
-        troubles = [self.disturbance.trouble(seed, reach) for seed in seeds[:disturbed]]
-        drawn = [draw_path(world, seed) for seed in seeds]
-        drawn[:disturbed] = [
-            trouble.path(world, path) for trouble, path in zip(troubles, drawn, strict=False)
+        """The sample paths of some seeds, the first share of them disturbed, and what is seen.
+
+        Of these networks only those of the slice ``own``.
+        """
+        disturbed = seeds[: round(self.own.share * len(seeds))]
+        troubles = {seed: self.disturbance.trouble(seed, reach) for seed in disturbed}
+        troubled = [(seed, troubles.get(seed)) for seed in seeds[own]]
+        drawn = [
+            trouble.path(world, draw_path(world, seed)) if trouble else draw_path(world, seed)
+            for seed, trouble in troubled
         ]
-        clean = [None] * (len(seeds) - disturbed)
-        sight = Sight(self.numbers, [*troubles, *clean], self.disturbance.memory)
+        sight = Sight(self.numbers, [t for _, t in troubled], self.disturbance.memory)
         return stack_paths(world, drawn, np, dtype), sight

@@ -211,8 +211,8 @@ class Sampler:
         if self.hardening is None:
             return self._paths(world, seeds), None
         reach = self.hardening.reach(self.number)
-        own = seeds[self.setup.share.columns]
-        return self.hardening.networks(world, own, reach, np.float32)
+        own = self.setup.share.columns
+        return self.hardening.networks(world, seeds, reach, np.float32, own)
 
     def _twins(
         self, world: World, path: BatchPath, killed: Flags | None, sight: Sight | None

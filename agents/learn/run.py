@@ -253,8 +253,6 @@ def check_ranks(config: TrainConfig, ranks: Ranks) -> None:
             config.algorithm,
             f"one of {', '.join(DATA_PARALLEL)} for several ranks",
         )
-    if config.hardening is not None:
-        raise UsageError("a hardened run trains in one process", "hardening", f"{ranks.size} ranks")
     if config.replications < ranks.size:
         raise UsageError(
             "fewer replications than ranks",
