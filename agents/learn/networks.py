@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import cached_property
 from itertools import pairwise
 from typing import cast
 
@@ -14,6 +15,7 @@ from torch import Tensor, nn
 
 from agents.checkpoint.groups import Group, Layers
 from agents.checkpoint.memory import Cell
+from agents.learn import by_hand
 from agents.learn.batch import Weights
 from agents.learn.config import TrainConfig
 from twin.exogenous.streams import stream
@@ -47,12 +49,13 @@ class Mlp(nn.Module):
         return tuple(cast(nn.Linear, layer) for layer in self.layers)
 
     def forward(self, rows: Tensor) -> Tensor:
-        """Output of the network."""
-        *hidden, head = self.linear
-        for layer in hidden:
-            rows = torch.tanh(layer(rows))
-        out: Tensor = head(rows)
-        return out
+        """Output of the network; rows are data and get no gradient."""
+        return by_hand.network(rows, self.flat)
+
+    @cached_property
+    def flat(self) -> tuple[Tensor, ...]:
+        """Weight and bias of each layer in turn."""
+        return tuple(self.layers.parameters())
 
     def arrays(self) -> Layers:
         """The weights as numpy copies, for the rollout and for bundles."""

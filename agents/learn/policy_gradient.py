@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from agents.learn.batch import Array, Batch, Weights
+from agents.learn.by_hand import clipped_gains
 from agents.learn.config import TrainConfig
 from agents.learn.critics import Critic
 from agents.learn.data import Data
@@ -226,7 +227,7 @@ class PolicyGradient:
         factor: Tensor | None,
     ) -> Step:
         """One gradient step of the actors of some groups; ``factor`` (row,) weighs advantages."""
-        clip, rows = self.config.clip_range, part.rows
+        rows = part.rows
         groups = self._seen_somewhere(data, groups, rows)
         if not groups:
             return 0.0, 0.0, 0.0
@@ -235,11 +236,9 @@ class PolicyGradient:
             advantage = advantage * factor[rows, None]
         log_ratios, gains = [], []
         for g in groups:
-            log_ratio = self._log_ratio(data, g, rows)
-            ratio = torch.exp(log_ratio)
-            own = advantage[:, self.critic.columns[g]]
-            log_ratios.append(log_ratio.detach())
-            gains.append(torch.minimum(ratio * own, ratio.clamp(1 - clip, 1 + clip) * own))
+            gained, log_ratio = self._gains(data, g, rows, advantage[:, self.critic.columns[g]])
+            log_ratios.append(log_ratio)
+            gains.append(gained)
         alive = data.in_control(groups, rows)
         weight = self._weight(part, alive)
         loss = -mean_over(torch.cat(gains, 1), alive)
@@ -248,7 +247,7 @@ class PolicyGradient:
         log_ratio = torch.cat(log_ratios, 1)
         ratio = torch.exp(log_ratio)
         kl = mean_over(ratio - 1 - log_ratio, alive)
-        clipped = mean_over(((ratio - 1).abs() > clip).float(), alive)
+        clipped = mean_over(((ratio - 1).abs() > self.config.clip_range).float(), alive)
         figures = np.array([kl.item(), clipped.item()]) * weight
         return mean, *self.ranks.total(figures).tolist()
 
@@ -266,6 +265,20 @@ class PolicyGradient:
         here = float(counted.sum().item()) if part.weight else 0.0
         everywhere = float(self.ranks.total(np.array([here]))[0])
         return here / max(everywhere, 1.0)
+
+    def _gains(self, data: Data, g: int, rows: Tensor, advantage: Tensor) -> tuple[Tensor, Tensor]:
+        """The clipped objective of a group's agents, and their log ratios: (row, agent) each."""
+        clip, actor = self.config.clip_range, self.actors[g]
+        if data.unrolling is None:
+            inputs, actions, old = data.groups[g]
+            sample = inputs[rows], actions[rows], old[rows]
+            alive = None if data.alive is None else data.alive[g][rows]
+            flat, used = actor.mean.flat, self.used[g]
+            return clipped_gains(flat, actor.log_std, used, sample, advantage, clip, alive)
+        log_ratio = self._log_ratio(data, g, rows)
+        ratio = torch.exp(log_ratio)
+        bounded = ratio.clamp(1 - clip, 1 + clip)
+        return torch.minimum(ratio * advantage, bounded * advantage), log_ratio.detach()
 
     def _log_ratio(self, data: Data, g: int, rows: Tensor) -> Tensor:
         """How much likelier each agent's action has become, in logs: (row, agent).

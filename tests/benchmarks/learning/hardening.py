@@ -2,7 +2,9 @@
 
 Both are trained from scratch on the same budget and seeds, the hardened one with the suite's faults
 in half of its networks, and judged behind the gateway: undisturbed, and by every fault and severity
-of the suite on sample paths that no training has seen. Costs are per period, the tools' included; a
+of the suite on sample paths that no training has seen. Both subtract what the static policy earned
+on the same path (``control_variate``), without which the luck of disturbed networks drowns what can
+be learnt from the others. Costs are per period, the tools' included; a
 value is the mean over training seeds. ``fall`` is what stress adds to the undisturbed cost.
 """
 
@@ -63,7 +65,12 @@ def main() -> None:
             for seed in range(asked.seeds):
                 for kind, suite in (("plain", None), ("hardened", asked.against or asked.suite)):
                     config = TrainConfig.model_validate(
-                        {"seed": seed, "updates": asked.updates, "algorithm": asked.algorithm}
+                        {
+                            "seed": seed,
+                            "updates": asked.updates,
+                            "algorithm": asked.algorithm,
+                            "control_variate": True,
+                        }
                     )
                     folder = Path(place) / f"{kind}-{seed}"
                     folder.mkdir()

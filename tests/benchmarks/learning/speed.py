@@ -1,0 +1,90 @@
+"""Training speed on one core, CPU time: ``python -m tests.benchmarks.learning.speed``.
+
+quickstart   MAPPO end to end on the batch engine: rollout, update, evaluations, guard, audits;
+             agent-steps/s
+foreign      a PettingZoo environment of 35 us a step, five agents, ten of them side by side, 2,000
+             joint frames a batch, 64-64 networks, ten epochs; joint steps/s. The learners take
+             turns so that a busy machine slows all alike. Ours takes each epoch in one gradient
+             step, the plain loop, as its model does, in four.
+
+Set OMP_NUM_THREADS=1. Peers with environments of their own are not installed here: on-policy and
+HARL are on no package index, BenchMARL is on one but was not run by this command. What was measured
+of them elsewhere is printed below the table as such.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from agents.learn.config import TrainConfig
+from agents.learn.run import TrainingRun
+from tests.benchmarks.learning.foreign import ENVS, STEPS, Collector, PlainLoop, environments, mappo
+from twin.network.world import compile_world
+from twin.scenario import load
+
+STEP_US = 35.0
+ELSEWHERE = (
+    ("on-policy (DummyVec)", 1_316),
+    ("HARL mappo", 894),
+    ("EPyMARL mappo", 410),
+    ("BenchMARL mappo", 278),
+)
+"""Joint steps/s of the same workload, measured once on another machine."""
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--updates", type=int, default=40, help="of the quickstart")
+    asked = parser.parse_args()
+    torch.set_num_threads(1)
+    print(f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores, torch {torch.__version__}")
+    print(f"quickstart, MAPPO       {_quickstart(asked.updates):>10,.0f} agent-steps/s")
+    learner, collector = mappo(10), Collector(environments(STEP_US))
+    plain = PlainLoop(environments(STEP_US), 10)
+
+    def ours() -> None:
+        learner.update(collector.collect(learner, 0), 0, 0.0)
+
+    loops: dict[str, Callable[[], None]] = {
+        "this project's MAPPO": ours,
+        "CleanRL-style loop": plain.update,
+    }
+    found: dict[str, list[float]] = {name: [] for name in loops}
+    for round_ in range(asked.rounds + 1):
+        for name, loop in loops.items():
+            start = time.process_time()
+            loop()
+            if round_:
+                found[name].append(ENVS * STEPS / (time.process_time() - start))
+    for name, speeds in found.items():
+        print(f"foreign, {name:<24}{statistics.median(speeds):>8,.0f} joint steps/s")
+    for name, speed in ELSEWHERE:
+        print(f"foreign, {name:<24}{speed:>8,.0f} joint steps/s, elsewhere")
+
+
+def _quickstart(updates: int) -> float:
+    """Agent-steps per CPU second of a whole training loop."""
+    world = compile_world(load(Path("scenarios/quickstart.yaml")).model)
+    config = TrainConfig(updates=updates)
+    with tempfile.TemporaryDirectory() as place:
+        run = TrainingRun(world, world.order_up_to, config, Path(place))
+        run.start(resume=False)
+        start = time.process_time()
+        while not run.over:
+            run.advance()
+        spent = time.process_time() - start
+    return updates * run.steps_per_update / spent
+
+
+if __name__ == "__main__":
+    main()
