@@ -73,8 +73,6 @@ class LinePipe:
     def end(self) -> None:
         """Kill the process and whatever it has started; wait until it is gone."""
         _end(self._process)
-        self._in.close()
-        self._out.close()
 
     def _wait(self, file: int, event: int, until: float) -> None:
         with selectors.DefaultSelector() as selector:
@@ -84,7 +82,10 @@ class LinePipe:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """Kill a process with its group, if it still runs, and wait for it."""
+    """Kill a process with its group, if it still runs, wait for it, and close its pipes."""
     if process.poll() is None:
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
+    for stream in (process.stdin, process.stdout):
+        if stream is not None:
+            stream.close()
