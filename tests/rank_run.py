@@ -1,7 +1,7 @@
 """What one rank of a test does: train the tiny world as it is told, beside the others.
 
 Run as a module with a folder and the configurations as JSON, by name; each is trained in a folder
-of its own. A name that ends in ``-parts`` stops after three updates and then resumes. After them
+of its own. A name that ends in ``-parts`` stops after two updates and then resumes. After them
 come a port and the command that is run last.
 """
 
@@ -22,7 +22,7 @@ from twin.cli import run
 
 
 def _stop(row: TrainingRow) -> None:
-    if row.update == 3:
+    if row.update == 2:
         raise InterruptedError
 
 

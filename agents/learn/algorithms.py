@@ -21,9 +21,6 @@ GAUSSIAN: tuple[Algorithm, ...] = ("mappo", "ippo", "happo")
 REPLAYING: tuple[Algorithm, ...] = ("vdn", "iql")
 """Those that keep experience on the disk; their class also takes the storage."""
 
-DATA_PARALLEL: tuple[Algorithm, ...] = (*GAUSSIAN, "pathwise")
-"""Those that several processes can train together; a replay belongs to one process."""
-
 ALGORITHMS: dict[Algorithm, str] = {
     "mappo": "agents.learn.mappo:Mappo",
     "ippo": "agents.learn.ippo:Ippo",

@@ -46,6 +46,18 @@ def explained(values: Array, returns: Array, counts: Counts | None, ranks: Ranks
     return explained_variance(values[judged], returns[judged], ranks)
 
 
+def weight_of(share: float, counted: Tensor | None, ranks: Ranks) -> float:
+    """A rank's weight in a mean over all ranks' rows, or over what is ``counted`` in them.
+
+    ``share`` is its share of the rows; a rank without any holds one that counts for nothing.
+    """
+    if counted is None or ranks.alone:
+        return share
+    here = float(counted.sum().item()) if share else 0.0
+    everywhere = float(ranks.total(np.array([here]))[0])
+    return here / max(everywhere, 1.0)
+
+
 def mean_over(values: Tensor, alive: Tensor | None) -> Tensor:
     """Mean of values where ``alive`` is true; zero, with zero gradients, where nothing is."""
     if alive is None:

@@ -43,7 +43,7 @@ def _own(
     if share.step == 1:
         return Minibatch(torch.from_numpy(part).to(device), 1.0)
     period, replication = np.divmod(part, total)
-    mine = replication % share.step == share.first
+    mine = share.holds(replication)
     rows = period[mine] * own + replication[mine] // share.step
     # A rank without rows still takes part in the step, with one row that counts for nothing.
     chosen = rows if len(rows) else np.zeros(1, dtype=np.int64)

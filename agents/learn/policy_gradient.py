@@ -22,7 +22,15 @@ from agents.learn.critics import Critic
 from agents.learn.data import Data
 from agents.learn.gae import advantages
 from agents.learn.learner import UpdateStats
-from agents.learn.masked import Counts, explained, huber, in_control, mean_over, moments
+from agents.learn.masked import (
+    Counts,
+    explained,
+    huber,
+    in_control,
+    mean_over,
+    moments,
+    weight_of,
+)
 from agents.learn.minibatches import Minibatch, minibatches
 from agents.learn.networks import make_actors, weights_of
 from agents.learn.parent import Parent, copy_cell, copy_layers, copy_spread
@@ -240,7 +248,7 @@ class PolicyGradient:
             log_ratios.append(log_ratio)
             gains.append(gained)
         alive = data.in_control(groups, rows)
-        weight = self._weight(part, alive)
+        weight = weight_of(part.weight, alive, self.ranks)
         loss = -mean_over(torch.cat(gains, 1), alive)
         longest = self.config.gradient_norm
         mean = descend(loss, self.actor_adam, longest, "policy loss", number, self.ranks, weight)
@@ -257,14 +265,6 @@ class PolicyGradient:
             return list(groups)
         seen = self.ranks.total(np.array([float(data.anybody(g, rows)) for g in groups]))
         return [g for g, count in zip(groups, seen, strict=True) if count > 0]
-
-    def _weight(self, part: Minibatch, counted: Tensor | None) -> float:
-        """This rank's share of what a mean is over: rows, or what is ``counted`` in them."""
-        if counted is None or self.ranks.alone:
-            return part.weight
-        here = float(counted.sum().item()) if part.weight else 0.0
-        everywhere = float(self.ranks.total(np.array([here]))[0])
-        return here / max(everywhere, 1.0)
 
     def _gains(self, data: Data, g: int, rows: Tensor, advantage: Tensor) -> tuple[Tensor, Tensor]:
         """The clipped objective of a group's agents, and their log ratios: (row, agent) each."""
@@ -300,7 +300,7 @@ class PolicyGradient:
         rows, longest = part.rows, self.config.gradient_norm
         values = self.critic.normalised_values([seen[rows] for seen in data.seen])
         judged = None if data.judged is None else data.judged[rows]
-        weight = self._weight(part, judged)
+        weight = weight_of(part.weight, judged, self.ranks)
         if judged is not None and not self.ranks.anywhere(bool(judged.any())):
             return 0.0
         loss = huber(values, data.targets[rows], self.config.huber, judged)

@@ -30,6 +30,11 @@ class Share:
         """How many they are."""
         return len(range(self.first, replications, self.step))
 
+    def holds(self, replications: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Which of some replications are among them."""
+        held: NDArray[np.bool_] = replications % self.step == self.first
+        return held
+
     def part(self, index: int, parts: int) -> Share:
         """One of several equal parts of this share."""
         return Share(self.first + self.step * index, self.step * parts)

@@ -43,6 +43,7 @@ class Sequences:
     following: NDArray[np.int64]  # (sequence, step) place of the next state among the inputs
     alive: Flags | None = None  # (sequence, step + cut, agent) in control; None: everybody
     possible: list[Flags] | None = None  # per group: (sequence, step + cut, agent, action, choice)
+    weight: float = 1.0  # share of the sequences that all ranks learn from in this step
 
 
 class Replay:
@@ -53,13 +54,15 @@ class Replay:
     ) -> None:
         self.config = config.value_learning.replay
         self.replications = config.replications
-        self.folder = folder / FOLDER
+        self.ranks, self.share = setup.ranks, setup.share
+        self.folder = folder / (FOLDER if self.ranks.first else f"{FOLDER}-{self.ranks.rank}")
         self.storage = storage or Disk()
         self.cuts = config.segment // setup.world.periods + 2
-        shapes = _record(setup, config, self.cuts)
+        shapes = _record(setup, config, self.cuts, self.replications)
         spare = config.keep_checkpoints * config.checkpoint_every
         self.window = self._window(shapes, spare)
         self.slots = self.window + spare
+        shapes = _record(setup, config, self.cuts, self.share.count(self.replications))
         self.fields = {
             name: mapped(self.folder, name, (self.slots, *shape), dtype, self.storage)
             for name, (shape, dtype) in shapes.items()
@@ -86,10 +89,16 @@ class Replay:
         return seconds
 
     def sample(self, count: int, rng: np.random.Generator) -> Sequences:
-        """Sequences drawn with equal chances from the newest segments."""
+        """Sequences drawn with equal chances from the newest segments: of them, this rank's."""
         numbers = np.array(sorted(self.digests))
         slots = numbers[rng.integers(len(numbers), size=count)] % self.slots
-        chosen = slots, rng.integers(self.replications, size=count)
+        replications = rng.integers(self.replications, size=count)
+        mine = self.share.holds(replications)
+        weight = float(mine.mean())
+        if not mine.any():
+            mine[0] = True  # it still takes part in the step, with what counts for nothing
+        slots = slots[mine]
+        chosen = slots, replications[mine] // self.share.step
         fields = self.fields
         return Sequences(
             [np.array(fields[f"inputs_{g}"][chosen]) for g in range(self.groups)],
@@ -98,6 +107,7 @@ class Replay:
             fields["following"][slots].astype(np.int64),
             fields["alive"][chosen].astype(np.bool_) if "alive" in fields else None,
             self._possible(chosen) if "possible_0" in fields else None,
+            weight,
         )
 
     def _possible(self, chosen: Any) -> list[Flags]:
@@ -105,16 +115,28 @@ class Replay:
         return [field[chosen].astype(np.bool_) for field in fields]
 
     def state(self) -> dict[str, NDArray[Any]]:
-        """What a checkpoint says of the replay: which segments, and their digests."""
+        """What a checkpoint says of the replay: which segments, and their digests, rank by rank."""
         numbers = sorted(self.digests)
+        digests = np.zeros((self.ranks.size, len(numbers)), dtype=np.int64)
+        digests[self.ranks.rank] = [self.digests[n] for n in numbers]
         return {
             "numbers": np.array(numbers, dtype=np.int64),
-            "digests": np.array([self.digests[n] for n in numbers], dtype=np.int64),
+            "digests": self.ranks.total(digests),
         }
 
     def restore(self, state: dict[str, NDArray[Any]]) -> None:
         """Go back to a checkpoint; raises TrainingError where a segment is not what it was."""
-        pairs = zip(state["numbers"].tolist(), state["digests"].tolist(), strict=True)
+        ranks = len(state["digests"])
+        if ranks != self.ranks.size:
+            raise TrainingError(
+                "the replay lies with another number of ranks",
+                str(self.folder),
+                f"{self.ranks.size} ranks",
+                str(ranks),
+                "Resume with as many ranks as the run was started with.",
+            )
+        own = state["digests"][self.ranks.rank].tolist()
+        pairs = zip(state["numbers"].tolist(), own, strict=True)
         self.digests = dict(pairs)
         for number, expected in self.digests.items():
             slot = number % self.slots
@@ -173,9 +195,9 @@ class Replay:
         return everybody
 
 
-def _record(setup: Setup, config: TrainConfig, cuts: int) -> Shapes:
-    """Shape and type of each field of one segment."""
-    b, t = config.replications, config.segment
+def _record(setup: Setup, config: TrainConfig, cuts: int, b: int) -> Shapes:
+    """Shape and type of each field of one segment of ``b`` replications."""
+    t = config.segment
     shapes: Shapes = {
         "rewards": ((b, t, setup.streams), np.float32),
         "following": ((t,), np.int32),

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from agents.credit.training import Moment, audit_during_training, keep_audits
 from agents.learn.actors import make_sampler
-from agents.learn.algorithms import DATA_PARALLEL
 from agents.learn.alignment import alignments
 from agents.learn.batch import Weights
 from agents.learn.config import TrainConfig
@@ -244,15 +243,6 @@ class TrainingRun:
 
 def check_ranks(config: TrainConfig, ranks: Ranks) -> None:
     """Raise UsageError where several processes cannot train by a configuration together."""
-    if ranks.alone:
-        return
-    if config.algorithm not in DATA_PARALLEL:
-        raise UsageError(
-            "this algorithm trains in one process",
-            "algorithm",
-            config.algorithm,
-            f"one of {', '.join(DATA_PARALLEL)} for several ranks",
-        )
     if config.replications < ranks.size:
         raise UsageError(
             "fewer replications than ranks",

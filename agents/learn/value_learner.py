@@ -27,7 +27,7 @@ from agents.learn.batch import Array, Batch, Flags, Weights
 from agents.learn.config import TrainConfig
 from agents.learn.grid import action_grid, prior_values
 from agents.learn.learner import UpdateStats
-from agents.learn.masked import Counts, explained, huber
+from agents.learn.masked import Counts, explained, huber, weight_of
 from agents.learn.networks import Mlp, make_chooser
 from agents.learn.parent import Parent, copy_layers
 from agents.learn.replay import Replay, Sequences
@@ -70,6 +70,7 @@ class ValueLearner(ABC):
         ]
         self.targets = copy.deepcopy(self.networks)
         self.adam = make_adam(nn.ModuleList(self.networks), self.options.rate)
+        self.ranks = setup.ranks
         self.replay = Replay(setup, config, folder, storage)
         self.streams = np.concatenate([g.streams for g in setup.groups])
         self.rate_scale = 1.0
@@ -167,9 +168,10 @@ class ValueLearner(ABC):
     def _measure(self, rewards: Array) -> None:
         """Centre and scale of the rewards, about one standard deviation of the return."""
         flat = rewards.reshape(-1, rewards.shape[-1]).astype(np.float64)
-        self.mean = flat.mean(axis=0)
+        self.mean = self.ranks.mean(flat, 0)
         horizon = 1.0 / np.sqrt(max(1.0 - self.config.gamma**2, 1e-6))
-        self.scale = np.maximum(flat.std(axis=0) * horizon, 1e-6)
+        spread = np.sqrt(self.ranks.variance(flat, 0))
+        self.scale = np.maximum(spread * horizon, 1e-6)
 
     def _step(self, data: Sequences, number: int) -> tuple[float, float]:
         """One gradient step: loss, explained variance."""
@@ -191,10 +193,26 @@ class ValueLearner(ABC):
         judged = None if counts is None else counts[:, :steps]
         some = None if judged is None else torch.from_numpy(judged > 0).to(self.device)
         loss = huber(found, targets, self.config.huber, some)
-        if some is None or some.any():
-            descend(loss, self.adam, self.config.gradient_norm, "value loss", number)
-            self._pull_targets()
-        return loss.item(), explained(found.detach().cpu().numpy(), returns, judged)
+        return self._descend(loss, some, data.weight, number), self._explained(
+            data, found.detach().cpu().numpy(), returns, judged
+        )
+
+    def _descend(self, loss: Tensor, some: Tensor | None, share: float, number: int) -> float:
+        """One step, unless nobody on any rank was in control; the loss."""
+        if some is not None and not self.ranks.anywhere(bool(some.any())):
+            return 0.0
+        weight, longest = weight_of(share, some, self.ranks), self.config.gradient_norm
+        mean = descend(loss, self.adam, longest, "value loss", number, self.ranks, weight)
+        self._pull_targets()
+        return mean
+
+    def _explained(
+        self, data: Sequences, found: Array, returns: Array, judged: Counts | None
+    ) -> float:
+        """Explained variance of the sequences of all ranks."""
+        here = slice(None if data.weight else 0)
+        counts = None if judged is None else judged[here]
+        return explained(found[here], returns[here], counts, self.ranks)
 
     def _values(self, network: Mlp, g: int, inputs: Tensor, can: Flags | None) -> Tensor:
         """Value of each choice: (sequence, step, agent, action, choice).
