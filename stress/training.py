@@ -15,6 +15,7 @@ from agents.changes import why_not_resumed
 from agents.checkpoint.registry import ChampionRecord
 from agents.joining import accept
 from agents.learn.config import TrainConfig, train_config, training_digest
+from agents.learn.launched import check_device
 from agents.learn.ranks import ALONE, Ranks
 from agents.runs import RunFolder, create_run, unfinished_run
 from agents.stages import STATIC, train_stage, tune_stage
@@ -83,6 +84,7 @@ def trained_trial(plan: Plan, display: Progress, ranks: Ranks = ALONE) -> Trial:
         world = compile_world(scenario.model)
         terms = read_terms(plan.suite, plan.gate)
         config, against = hardened(plan.config(), plan.harden)
+        check_device(config.device)
         parent = None if plan.from_scratch else reigning(plan.registry, scenario.name)
         folder = _folder(plan, scenario, terms, config, parent, display)
         line(1.0, str(folder.path))

@@ -115,8 +115,10 @@ def joined(place: Place, device: str) -> Iterator[Team]:
             str(error).splitlines()[0],
             f"all of them at {place.host}:{place.port}",
         ) from None
+    team = Team(place, own)
     try:
-        yield Team(place, own)
+        yield team
+        team.told_text("over")  # together: a launcher ends all ranks when one leaves badly
     finally:
         dist.destroy_process_group()
 

@@ -46,6 +46,14 @@ def place_of(environment: Mapping[str, str]) -> Place | None:
     )
 
 
+def check_device(name: str) -> None:
+    """Raise UsageError for a device that is not here; for the CPU, without loading torch."""
+    if name != "cpu":
+        from agents.learn.device import usable_device
+
+        usable_device(name)
+
+
 def refuse_ranks(command: str) -> None:
     """Raise UsageError where a command that runs in one process was started as several."""
     if place_of(os.environ) is not None:
