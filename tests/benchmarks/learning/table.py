@@ -55,6 +55,8 @@ def table_lines(problem: Problem, rows: Sequence[Row]) -> list[str]:
     for who in (STATIC, _best_rule(problem, rules), BOUND, *LEARNERS):
         if who in found:
             lines.append(_policy_line(problem, who, found))
+        elif who in problem.targets:
+            lines.append(_line((who, "not run", "", "", "0", "", f"{problem.targets[who]:g}", "")))
     return lines
 
 
