@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 
-from agents.learn.central import Central, CentralPolicy, evaluate_central, train_central
+from agents.learn.central import (
+    MOST_PERIODS,
+    Central,
+    CentralPolicy,
+    CentralShape,
+    evaluate_central,
+    train_central,
+)
 from agents.learn.config import TrainConfig
 from agents.learn.rollout import evaluate_static
 from agents.learn.setup import Setup
 from tests.learning_world import TINY, tiny_world
 from twin.env.episode import run_policy
+from twin.env.observe import Layout
 from twin.exogenous.path import draw_path
 
 
@@ -50,3 +60,18 @@ def test_training_a_central_policy_twice_gives_the_same_weights() -> None:
     for (weight, bias), (again, same) in zip(first, second, strict=True):
         np.testing.assert_array_equal(weight, again)
         np.testing.assert_array_equal(bias, same)
+
+
+def test_on_a_long_horizon_it_is_not_told_the_period() -> None:
+    for periods, told in ((MOST_PERIODS, True), (MOST_PERIODS + 1, False)):
+        world = replace(tiny_world(), periods=periods)
+        shape = CentralShape(Setup.of(world, world.order_up_to, configured()))
+        early, late = np.ones((len(shape.places), 1)), np.ones((len(shape.places), 1))
+        clock = np.flatnonzero(shape.places == Layout.of(world).starts["clock"])
+        early[clock], late[clock] = 1.0, 9.0
+        vectors = [np.zeros((int(shape.places.max()) + 1, 1)) for _ in range(2)]
+        for vector, seen in zip(vectors, (early, late), strict=True):
+            vector[shape.places] = seen
+        inputs = [shape.numpy_inputs(v, t) for v, t in zip(vectors, (1, 9), strict=True)]
+        assert np.array_equal(*inputs) is not told
+        assert len(inputs[0]) == shape.inputs

@@ -108,6 +108,7 @@ def test_a_target_is_met_or_missed_and_the_room_is_a_share() -> None:
     assert "| 522 | missed by 42.00 |" in text
     assert "| 50% |" in text
     assert "weekday base stock" in text
+    assert f"| {MAPPO} | not run |" in text
 
 
 def test_a_rule_is_tuned_on_what_learners_minimise() -> None:

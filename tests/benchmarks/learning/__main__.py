@@ -101,7 +101,7 @@ def _missing_references(problem: Problem, results: Results[Row]) -> list[str]:
 def _keep(row: Row, results: Results[Row]) -> None:
     results.add(row)
     print(
-        f"{row.problem:<28}{row.who:<24} seed {row.seed}  {row.mean:>9.2f} +- {row.error:.2f}"
+        f"{row.problem:<34}{row.who:<24} seed {row.seed}  {row.mean:>9.2f} +- {row.error:.2f}"
         f"  {row.cpu_s:>6.0f} CPU-s",
         flush=True,
     )

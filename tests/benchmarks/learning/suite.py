@@ -46,7 +46,7 @@ def _from_means(steps: int, segment: int, paths: int) -> Changes:
         "algorithm": "pathwise",
         "updates": steps,
         "segment": segment,
-        "replications": 32 if paths > 1 else 4,
+        "replications": 32,
         "eval_every": 25,
         "eval_seeds": paths,
         "final_rate_share": 0.02,
@@ -54,6 +54,17 @@ def _from_means(steps: int, segment: int, paths: int) -> Changes:
     }
 
 
+_ONE_PATH: Changes = {
+    "algorithm": "pathwise",
+    "updates": 180,
+    "segment": 36,
+    "replications": 1,
+    "eval_every": 10,
+    "eval_seeds": 1,
+    "final_rate_share": 0.1,
+    "pathwise": {"rate": 1.5e-2, "tail": 0, "log_std": -3.0},
+}
+"""The beer game is always the same."""
 _GRADIENT: Changes = {"algorithm": "pathwise", "eval_every": 25, "final_rate_share": 0.02}
 _AFTER: Changes = {
     "algorithm": "mappo",
@@ -132,7 +143,7 @@ PROBLEMS = (
         kind="cost",
         published=(("best full-adjustment rule", 180.0),),
         targets={PATHWISE: 190.2},
-        learners={PATHWISE: _from_means(120, 36, 1)},
+        learners={PATHWISE: _ONE_PATH},
         judged=1,
         tuned_start=False,
         bounded=1,

@@ -49,12 +49,14 @@ def table_lines(problem: Problem, rows: Sequence[Row]) -> list[str]:
     lines = [f"### {problem.name}: {problem.kind}", ""]
     lines += [_line(HEADINGS), _line("---" for _ in HEADINGS)]
     lines += [
-        _line((f"published: {who}", f"{value:.1f}", "", "", "", "", "", ""))
+        _line((f"published: {who}", f"{value:g}", "", "", "", "", "", ""))
         for who, value in problem.published
     ]
     for who in (STATIC, _best_rule(problem, rules), BOUND, *LEARNERS):
         if who in found:
             lines.append(_policy_line(problem, who, found))
+        elif who in problem.targets:
+            lines.append(_line((who, "not run", "", "", "0", "", f"{problem.targets[who]:g}", "")))
     return lines
 
 
@@ -95,7 +97,7 @@ def _share(one: Estimate, found: dict[str, Estimate]) -> str:
     if STATIC not in found or BOUND not in found:
         return ""
     static, bound = found[STATIC].value, found[BOUND].value
-    return f"{(one.value - static) / (bound - static):.0%}"
+    return f"{round((one.value - static) / (bound - static), 2) + 0.0:.0%}"
 
 
 def _verdict(problem: Problem, one: Estimate, target: float) -> str:
