@@ -20,13 +20,28 @@ Change = Callable[[str, Numbers], Numbers]
 
 
 def opened(body: bytes) -> Document | None:
-    """A successful answer of a tool of the catalogue as a document; None for anything else."""
+    """A successful answer of a tool of the catalogue as a document; None for anything else.
+
+    What another fault has spoilt already is something else: what it left of an answer need not hold
+    the fields that this one would change.
+    """
     try:
         document = from_json(body)
     except ValueError:
         return None
-    sound = isinstance(document, dict) and document.get("is_error") is False
-    return document if sound and document.get("tool") in CATALOGUE else None
+    return document if isinstance(document, dict) and _is_sound(document) else None
+
+
+def _is_sound(document: Document) -> bool:
+    tool = document.get("tool")
+    if document.get("is_error") is not False or not isinstance(tool, str) or tool not in CATALOGUE:
+        return False
+    named = isinstance(document.get("entity"), str) and isinstance(document.get("as_of"), int)
+    return named and all(_is_numbers(document.get(name)) for name in CATALOGUE[tool].fields)
+
+
+def _is_numbers(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(x, float) for x in value)
 
 
 def sealed(document: Document) -> bytes:

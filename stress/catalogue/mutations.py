@@ -37,8 +37,9 @@ class Mutation:
 
 
 def dumped(document: Any) -> bytes:
-    """Compact JSON in UTF-8, as an honest server writes it."""
-    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+    """Compact JSON in UTF-8, as an honest server writes it; lone surrogates stay what they are."""
+    text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+    return text.encode(errors="surrogatepass")
 
 
 def leaves(document: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
@@ -246,12 +247,15 @@ MUTATIONS: Mapping[str, Mutation] = {
 
 
 def mutated(body: bytes, mutation: Mutation, draw: Draw) -> bytes:
-    """Break an answer; one that is no JSON object, or offers nothing to break, is cut off."""
+    """Break an answer; one that is no JSON object, or offers nothing to break, is cut off.
+
+    So is one that another fault has nested too deeply to take apart.
+    """
     try:
         document = json.loads(body)
-    except ValueError:
-        document = None
-    broken = mutation.apply(document, draw) if isinstance(document, dict) else None
+        broken = mutation.apply(document, draw) if isinstance(document, dict) else None
+    except (ValueError, RecursionError):
+        broken = None
     if broken is None:
         return body[: draw.below(len(body))] if body else b"{"
     return broken

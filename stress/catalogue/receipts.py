@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pydantic_core import from_json
 
 from stress.catalogue.answers import sealed
 from twin.tools.catalogue import CATALOGUE, VERSION
 
 
-def receipt(request: bytes) -> bytes:
-    """What an honest server would answer to a write that it accepts in time."""
-    asked = from_json(request)
+def receipt(request: bytes) -> bytes | None:
+    """What an honest server would answer to a write that it accepts in time.
+
+    None for a request that another fault has spoilt: no server would confirm it.
+    """
+    try:
+        return _confirmed(from_json(request))
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def _confirmed(asked: dict[str, Any]) -> bytes:
     spec = CATALOGUE[asked["tool"]]
     return sealed(
         {

@@ -75,16 +75,17 @@ class _SemanticLayer(FaultLayer):
         """Keep a write from the server where it is to be forgotten."""
         if not is_write(transit.tool) or self._error not in ("silent_noop", "any"):
             return body
-        if self.hit(transit, self.value) is None:
+        confirmed = receipt(body)
+        if confirmed is None or self.hit(transit, self.value) is None:
             return body
-        self._forgotten[transit.call, transit.attempt] = body
+        self._forgotten[transit.call, transit.attempt] = confirmed
         return b""
 
     def answer(self, transit: Transit, body: bytes) -> bytes | None:
-        forgotten = self._forgotten.pop((transit.call, transit.attempt), None)
-        if forgotten is not None:
+        confirmed = self._forgotten.pop((transit.call, transit.attempt), None)
+        if confirmed is not None:
             self.seen += 1
-            return receipt(forgotten)
+            return confirmed
         if self.severity == 0 or not is_read(transit.tool) or self._error == "silent_noop":
             return body
         document = opened(body)
