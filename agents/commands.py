@@ -68,6 +68,10 @@ def simulate(
         results = run_seeds(
             world, chosen, range(seed, seed + seeds), jobs, lambda done: line(done / seeds)
         )
+    failures = getattr(chosen, "failures", {})
+    if failures:
+        told = ", ".join(f"{label} {count:,}" for label, count in sorted(failures.items()))
+        click.echo(f"note: the static policy decided where the agent failed: {told}", err=True)
     kpis = spreads(results)
     document = {
         "scenario": loaded.name,

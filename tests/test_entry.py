@@ -50,6 +50,10 @@ def say(message):
     print(json.dumps(message), flush=True)
 def passing(message):
     say({"type": "pass", "agent": message["agent"], "period": message["period"]})
+def order(m, quantities):
+    say({"version": "1", "call": "c", "agent": m["agent"], "entity": "store",
+         "tool": "order.place", "period": m["period"], "key": f"{m['period']}/k",
+         "quantities": quantities})
 def questions():
     for line in sys.stdin:
         message = json.loads(line)
@@ -136,6 +140,8 @@ def case(files, folder: Path, seed: int = 0) -> Case:
         ("for m in questions():\n    print('{', flush=True)", "malformed_json", ""),
         ("for m in questions():\n    say({'type': 'order', 'all': 1})", "schema", ""),
         ("for m in questions():\n    print('x' * 300_000, flush=True)", "oversize", ""),
+        ("for m in questions():\n    order(m, [1.0, 1.0])", "schema", ""),
+        ("for m in questions():\n    order(m, [1e300])", "implausible", ""),
     ],
 )
 def test_an_agent_that_fails_is_a_labelled_result(tmp_path, files, body, label, limits) -> None:
@@ -148,15 +154,22 @@ def test_an_agent_that_fails_is_a_labelled_result(tmp_path, files, body, label, 
     assert first.agent_failures == second.agent_failures
 
 
+def test_with_direct_access_too_a_wish_that_is_none_costs_its_decision_only(
+    tmp_path, files, capsys
+) -> None:
+    for name, wish, label in (("odd", "[]", "schema"), ("huge", "[1e300]", "implausible")):
+        folder = agent(tmp_path / name, f"for m in questions(): order(m, {wish})")
+        assert run(["simulate", str(files[0]), "--policy", str(folder)]) == 0
+        assert f"the agent failed: {label} 12" in capsys.readouterr().err
+
+
 def test_what_an_agent_remembers_does_not_pass_from_episode_to_episode(tmp_path, files) -> None:
     body = """
     count = len(open("diary").read()) if os.path.exists("diary") else 0
     for m in questions():
         count += 1
         open("diary", "a").write("x")
-        say({"version": "1", "call": "c", "agent": m["agent"], "entity": "store",
-             "tool": "order.place", "period": m["period"], "key": f"{m['period']}/k",
-             "quantities": [float(count)]})
+        order(m, [float(count)])
     """
     folder = agent(tmp_path / "diarist", body)
     before = folder_digest(folder)

@@ -103,7 +103,12 @@ def wish_of(spec: AgentSpec, period: int, line: bytes, cap: int) -> Floats | Non
         raise ToolBoundaryError("out_of_scope", "neither an order nor a booking", request.tool)
     got = (request.agent, request.period, request.tool, request.entity)
     _same(got, (spec.name, period, WRITE_TOOL[spec.role], spec.entity))
-    numbers = [x for name in CATALOGUE[request.tool].fields for x in getattr(request, name)]
+    lists = [getattr(request, name) for name in CATALOGUE[request.tool].fields]
+    expected = len(spec.lanes) if spec.role == "dispatch" else len(spec.lanes) * spec.products
+    if any(len(values) != expected for values in lists):
+        sizes = ", ".join(str(len(values)) for values in lists)
+        raise ToolBoundaryError("schema", f"{sizes} numbers, expected {expected}", request.tool)
+    numbers = [x for values in lists for x in values]
     if not all(math.isfinite(x) for x in numbers):
         raise ToolBoundaryError("non_finite", "", request.tool)
     return np.array(numbers)

@@ -26,13 +26,16 @@ from agents.outside.pipe import LinePipe
 from twin.env.agents import agent_specs
 from twin.errors import ToolBoundaryError, UsageError
 from twin.network.world import World
+from twin.tools.scope import capabilities
 from twin.tools.wire import guarded
 
 Floats = NDArray[np.float64]
 MAX_FILES = 10_000
 MAX_BYTES = 2**30
 """Of a folder, all files together."""
-_HARMLESS = frozenset({"echo_mismatch", "schema", "non_finite", "out_of_scope", "duplicate_key"})
+_HARMLESS = frozenset(
+    {"echo_mismatch", "schema", "non_finite", "out_of_scope", "duplicate_key", "implausible"}
+)
 """A line that says nothing usable costs its decision; what breaks the pipe costs the process."""
 
 
@@ -68,6 +71,7 @@ class OutsidePolicy:
         self._begins: int | None = None  # seed of an episode that nobody was asked in yet
         self._copy: tempfile.TemporaryDirectory[str] | None = None
         self._specs = {spec.name: spec for spec in agent_specs(world)}
+        self._scope = capabilities(world, agent_specs(world))
         self._start = to_json(start(tuple(self._specs.values())))
         self._pipe: LinePipe | None = None
         self._launch()
@@ -128,7 +132,10 @@ class OutsidePolicy:
         try:
             self._pipe.send(to_json(question), until)
             line = self._pipe.receive(until)
-            return wish_of(self._specs[name], question["period"], line, self._longest)
+            wish = wish_of(self._specs[name], question["period"], line, self._longest)
+            if wish is not None and bool((wish > self._scope[name].most).any()):
+                raise ToolBoundaryError("implausible", "more than anybody may order or book")
+            return wish
         except ToolBoundaryError as error:
             self._failed(error)
             return None

@@ -75,7 +75,8 @@ def read_wall(path: str | Path) -> Latencies | None:
 def _check(rows: int, found: Any, expected: Any, where: str) -> None:
     if not found.equals(expected):
         names = ", ".join(expected.names)
-        raise UsageError("not a file of traces", where, ", ".join(found.names), names)
+        fix = "A run of an earlier version has other columns: `twin judge` writes its traces again."
+        raise UsageError("not a file of traces", where, ", ".join(found.names), names, fix)
     if rows > MAX_ROWS:
         raise UsageError("too many traces", where, f"{rows:,}", f"at most {MAX_ROWS:,}")
 

@@ -11,6 +11,7 @@ from again, as in J. Oh et al., Self-Imitation Learning, 2018.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,10 +26,12 @@ from twin.exogenous.streams import stream
 
 Floats = NDArray[np.float64]
 RATE = 0.3
-"""Step along the gradient, for an advantage of one standard deviation."""
+"""Step along the gradient, for an advantage of one."""
 ENTROPY = 0.02
 """Weight of the entropy bonus, which keeps it curious."""
-MOST_ADVANTAGE = 3.0
+MOST_FAR = 1.0
+"""Standard deviations above the mean that count."""
+SPREAD_OF_RANKS = 12**0.5
 BEST = 10
 """Plans that are learnt from again after each generation."""
 LEVELS = 5
@@ -97,17 +100,27 @@ class Learned:
         """What became of the plans asked for: the higher the score, the better."""
         known = [(score, plan, self._open[plan]) for plan, score in tried if plan in self._open]
         self._open.clear()
-        self._scores += [score for score, _, _ in known]
-        usual, spread = float(np.mean(self._scores)), float(np.std(self._scores))
-        if not spread:
+        self._scores = sorted([*self._scores, *(score for score, _, _ in known)])
+        if self._scores[0] == self._scores[-1]:
             return
         for score, _, steps in known:
-            self._learn(steps, (score - usual) / spread)
+            self._learn(steps, self._advantage(score))
         for score, _, steps in self._best:
-            self._learn(steps, max(0.0, (score - usual) / spread) / BEST)
-        ranked = sorted([*self._best, *known], key=lambda item: -item[0])
-        self._best = list({plan: (s, plan, steps) for s, plan, steps in ranked[::-1]}.values())
+            self._learn(steps, max(0.0, self._advantage(score)) / BEST)
+        ranked = sorted([*self._best, *known], key=lambda item: item[0])
+        self._best = list({plan: (score, plan, steps) for score, plan, steps in ranked}.values())
         self._best = sorted(self._best, key=lambda item: -item[0])[:BEST]
+
+    def _advantage(self, score: float) -> float:
+        """By the distance from the mean of all scores so far, and by the rank among them.
+
+        The distance tells a failure from none; the rank, a cheap failure from a dear one
+        (D. Wierstra et al., Natural Evolution Strategies, 2008).
+        """
+        scores = self._scores
+        rank = (bisect_left(scores, score) + bisect_right(scores, score)) / (2 * len(scores))
+        far = (score - float(np.mean(scores))) / float(np.std(scores))
+        return min(far, MOST_FAR) + SPREAD_OF_RANKS * (rank - 0.5)
 
     def _drawn(self, given: int | None) -> tuple[Plan, list[_Step]]:
         """A plan, with the decisions that led to it."""
@@ -167,12 +180,11 @@ class Learned:
 
     def _learn(self, steps: Sequence[_Step], advantage: float) -> None:
         """One step along advantage x grad log p + ENTROPY x grad entropy."""
-        size = float(np.clip(advantage, -MOST_ADVANTAGE, MOST_ADVANTAGE))
         for step in steps:
             p = self._chances(step)
             log = np.log(np.maximum(p, 1e-12))
-            gradient = -size * p
-            gradient[step.index] += size
+            gradient = -advantage * p
+            gradient[step.index] += advantage
             gradient -= ENTROPY * p * (log - float(p @ log))
             if step.features is not None:
                 gradient = step.features.T @ gradient
