@@ -48,7 +48,9 @@ def main() -> None:
     asked = parser.parse_args()
     torch.set_num_threads(1)
     print(f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores, torch {torch.__version__}")
-    print(f"quickstart, MAPPO       {_quickstart(asked.updates):>10,.0f} agent-steps/s")
+    for epochs in (TrainConfig().epochs, 4):
+        speed = _quickstart(asked.updates, epochs)
+        print(f"quickstart, MAPPO, {epochs} epochs{speed:>15,.0f} agent-steps/s")
     learner, collector = mappo(10), Collector(environments(STEP_US))
     plain = PlainLoop(environments(STEP_US), 10)
 
@@ -72,10 +74,10 @@ def main() -> None:
         print(f"foreign, {name:<24}{speed:>8,.0f} joint steps/s, elsewhere")
 
 
-def _quickstart(updates: int) -> float:
+def _quickstart(updates: int, epochs: int) -> float:
     """Agent-steps per CPU second of a whole training loop."""
     world = compile_world(load(Path("scenarios/quickstart.yaml")).model)
-    config = TrainConfig(updates=updates)
+    config = TrainConfig(updates=updates, epochs=epochs, critic_epochs=epochs)
     with tempfile.TemporaryDirectory() as place:
         run = TrainingRun(world, world.order_up_to, config, Path(place))
         run.start(resume=False)
