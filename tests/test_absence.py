@@ -18,10 +18,12 @@ from agents.credit.training import learnt_policy
 from agents.learn.absence import Absent, draw_kills
 from agents.learn.batch import Batch, Weights
 from agents.learn.config import TrainConfig
+from agents.learn.evaluation import evaluate, evaluation_seeds
 from agents.learn.gae import advantages
+from agents.learn.horizon import Horizon, paths
 from agents.learn.learner import Learner, make_learner
 from agents.learn.normaliser import ValueNormaliser
-from agents.learn.rollout import Horizon, Sampler, evaluate, evaluation_seeds, paths
+from agents.learn.rollout import Sampler
 from agents.learn.setup import Setup
 from agents.learn.train import train
 from agents.learn.value_learner import lambda_returns

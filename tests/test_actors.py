@@ -19,8 +19,9 @@ from pydantic import ValidationError
 from agents.checkpoint.bundle import read_bundle
 from agents.learn.actors import ActorPool, EventSampler, make_sampler
 from agents.learn.config import TrainConfig
+from agents.learn.horizon import paths
 from agents.learn.learner import make_learner
-from agents.learn.rollout import Sampler, Segment, paths
+from agents.learn.rollout import Sampler, Segment
 from agents.learn.setup import Setup
 from tests.learning_world import TINY, tiny_world, trained
 from twin.engine.batch import BatchPath

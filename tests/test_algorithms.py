@@ -14,12 +14,13 @@ import torch
 from agents.checkpoint.bundle import load_policy, read_bundle
 from agents.learn.algorithms import ALGORITHMS, Algorithm
 from agents.learn.config import TrainConfig, train_config
+from agents.learn.evaluation import evaluate
 from agents.learn.happo import Happo
 from agents.learn.ippo import Ippo
 from agents.learn.learner import make_learner
 from agents.learn.mappo import Mappo
 from agents.learn.metrics import read_rows
-from agents.learn.rollout import Sampler, evaluate
+from agents.learn.rollout import Sampler
 from agents.learn.setup import Setup
 from tests.learning_world import TINY, tiny_world, trained
 from twin.env.episode import run_policy

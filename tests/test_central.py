@@ -16,7 +16,7 @@ from agents.learn.central import (
     train_central,
 )
 from agents.learn.config import TrainConfig
-from agents.learn.rollout import evaluate_static
+from agents.learn.evaluation import evaluate_static
 from agents.learn.setup import Setup
 from tests.learning_world import TINY, tiny_world
 from twin.env.episode import run_policy

@@ -13,10 +13,12 @@ import torch
 from agents.checkpoint.bundle import load_policy, read_bundle
 from agents.credit.training import learnt_policy
 from agents.learn.config import TrainConfig
+from agents.learn.evaluation import evaluate, evaluation_seeds
 from agents.learn.explore import nth_possible
 from agents.learn.grid import action_grid
+from agents.learn.horizon import Horizon, paths
 from agents.learn.learner import Learner, make_learner
-from agents.learn.rollout import Horizon, Sampler, evaluate, evaluation_seeds, paths
+from agents.learn.rollout import Sampler
 from agents.learn.setup import Setup
 from agents.learn.train import train
 from tests.learning_world import TINY, tiny_world

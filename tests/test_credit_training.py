@@ -12,8 +12,8 @@ from agents.credit.record import AUDITS, read_audits
 from agents.credit.replay import Game, coalition_costs
 from agents.credit.training import learnt_policy
 from agents.learn.config import TrainConfig
+from agents.learn.evaluation import evaluate, evaluate_static
 from agents.learn.learner import make_learner
-from agents.learn.rollout import evaluate, evaluate_static
 from agents.learn.setup import Setup
 from tests.learning_world import TINY, tiny_world, trained
 from twin.env.rules import OrderingRule

@@ -14,10 +14,11 @@ from agents.checkpoint.bundle import read_bundle
 from agents.checkpoint.groups import Layers
 from agents.learn.config import TrainConfig
 from agents.learn.config_parts import GuardLimits
+from agents.learn.evaluation import evaluate, evaluate_static, evaluation_seeds
 from agents.learn.mappo import Mappo
 from agents.learn.metrics import TrainingRow, read_rows
 from agents.learn.parent import read_parent
-from agents.learn.rollout import Sampler, evaluate, evaluate_static, evaluation_seeds
+from agents.learn.rollout import Sampler
 from agents.learn.run import TrainingRun
 from agents.learn.setup import Setup
 from agents.learn.vdn import Vdn

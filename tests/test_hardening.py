@@ -19,9 +19,10 @@ from agents.learn.config_parts import Hardening as Asked
 from agents.learn.differentiable import Run
 from agents.learn.disturbance import Shown
 from agents.learn.hardening import Hardening
+from agents.learn.horizon import Horizon, paths
 from agents.learn.metrics import read_rows
 from agents.learn.pathwise import Pathwise
-from agents.learn.rollout import Horizon, Sampler, paths
+from agents.learn.rollout import Sampler
 from agents.learn.setup import Setup
 from agents.learn.sight import Numbers, Sight, own_eyes
 from agents.learn.state import CHECKPOINTS

@@ -15,12 +15,13 @@ from agents.checkpoint.bundle import load_policy, read_bundle
 from agents.checkpoint.groups import forward
 from agents.learn.batch import Batch, GroupBatch
 from agents.learn.config import TrainConfig
+from agents.learn.evaluation import evaluate, evaluate_static
 from agents.learn.gae import advantages
 from agents.learn.mappo import Mappo
 from agents.learn.metrics import read_rows
 from agents.learn.networks import orthogonal
 from agents.learn.normaliser import ValueNormaliser, explained_variance
-from agents.learn.rollout import Sampler, evaluate, evaluate_static
+from agents.learn.rollout import Sampler
 from agents.learn.setup import Setup
 from agents.learn.state import CHECKPOINTS
 from tests.learning_world import TINY, tiny_world, trained

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from agents.learn.rollout import mean_cost, paths, static_profit
+from agents.learn.evaluation import mean_cost
+from agents.learn.horizon import paths, static_profit
 from agents.learn.setup import Setup
 from stress.statistics import iqm
 from tests.benchmarks.learning.problems import BOTH, CENTRAL, MAPPO, PATHWISE, Problem

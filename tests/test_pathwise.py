@@ -18,9 +18,11 @@ from agents.checkpoint.bundle import load_policy, read_bundle
 from agents.checkpoint.groups import forward
 from agents.learn.config import TrainConfig
 from agents.learn.differentiable import Run, columns, layers_of
+from agents.learn.evaluation import evaluate, evaluate_static
+from agents.learn.horizon import Horizon, paths
 from agents.learn.metrics import read_rows
 from agents.learn.pathwise import Pathwise
-from agents.learn.rollout import Horizon, Sampler, evaluate, evaluate_static, paths
+from agents.learn.rollout import Sampler
 from agents.learn.setup import Setup
 from agents.learn.straight_through import StraightThrough
 from tests.learning_world import TINY, tiny_world, trained

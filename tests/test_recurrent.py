@@ -18,12 +18,13 @@ from agents.credit.training import learnt_policy
 from agents.gateway.episode import run_through_tools
 from agents.learn.batch import Array, Batch, GroupBatch
 from agents.learn.config import TrainConfig
+from agents.learn.evaluation import evaluate, evaluation_seeds
 from agents.learn.learner import make_learner
 from agents.learn.memory import Memory
 from agents.learn.networks import RecurrentMlp
 from agents.learn.parent import read_parent
 from agents.learn.policy_gradient import PolicyGradient
-from agents.learn.rollout import Sampler, evaluate, evaluation_seeds
+from agents.learn.rollout import Sampler
 from agents.learn.setup import Setup
 from agents.learn.unrolling import Unrolling
 from agents.stability.delta import layer_deltas

@@ -17,10 +17,11 @@ from agents.learn.alignment import Alignment, alignments
 from agents.learn.batch import Weights
 from agents.learn.config import TrainConfig
 from agents.learn.config_parts import Reward
+from agents.learn.horizon import Horizon, paths
 from agents.learn.mappo import Mappo
 from agents.learn.metrics import read_rows
 from agents.learn.rewards import ownership, potential, reward_streams, shaping
-from agents.learn.rollout import Horizon, Sampler, paths
+from agents.learn.rollout import Sampler
 from agents.learn.setup import Setup
 from agents.learn.train import train
 from tests.learning_world import TINY, tiny_world, trained

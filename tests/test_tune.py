@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from agents.learn.config import TrainConfig, train_config
-from agents.learn.rollout import SEEDS_PER_RUN, TRAINING_SEEDS, evaluation_seeds
+from agents.learn.evaluation import TRAINING_SEEDS, evaluation_seeds
+from agents.learn.rollout import SEEDS_PER_RUN
 from agents.learn.tuning import HELD_OUT, Tuned, space, with_parameters
 from agents.learn.tuning import tune as search
 from tests.learning_world import TINY, tiny_world

@@ -23,10 +23,11 @@ from agents.learn.config import TrainConfig
 from agents.learn.decided import Decision, whole_decisions
 from agents.learn.disturbance import Disturbance
 from agents.learn.event_batch import EventBatch
+from agents.learn.horizon import Horizon
 from agents.learn.joined import joined_decisions, joined_segments
 from agents.learn.memory import Memory
 from agents.learn.ranks import ALONE, Share
-from agents.learn.rollout import Horizon, Sampler, Segment
+from agents.learn.rollout import Sampler, Segment
 from agents.learn.setup import Setup
 from agents.threads import single_threaded
 from twin.engine.batch_path import BatchPath, stack_paths

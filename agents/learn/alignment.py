@@ -21,7 +21,7 @@ from agents.learn.setup import Setup
 from twin.env.agents import agent_specs
 
 if TYPE_CHECKING:
-    from agents.learn.rollout import Horizon
+    from agents.learn.horizon import Horizon
 
 Floats = NDArray[np.float64]
 STEP = 0.5
@@ -65,7 +65,7 @@ class Alignment:
 
 def alignments(setup: Setup, seeds: Sequence[int]) -> tuple[Alignment, ...]:
     """One sign test per agent with its own reward stream; none where the team shares one."""
-    from agents.learn.rollout import Horizon, paths
+    from agents.learn.horizon import Horizon, paths
 
     specs = agent_specs(setup.world)
     if setup.streams < 2:

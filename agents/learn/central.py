@@ -18,16 +18,10 @@ from agents.checkpoint.groups import Layers, forward
 from agents.learn.batch import Array
 from agents.learn.config import TrainConfig
 from agents.learn.differentiable import Run, columns, layers_of
+from agents.learn.evaluation import TRAINING_SEEDS, evaluate_static, evaluation_seeds, mean_cost
+from agents.learn.horizon import Horizon, paths
 from agents.learn.networks import ACTOR_HEAD_GAIN, Mlp
-from agents.learn.rollout import (
-    SEEDS_PER_RUN,
-    TRAINING_SEEDS,
-    Horizon,
-    evaluate_static,
-    evaluation_seeds,
-    mean_cost,
-    paths,
-)
+from agents.learn.rollout import SEEDS_PER_RUN
 from agents.learn.setup import Setup
 from agents.learn.straight_through import StraightThrough
 from agents.learn.tensors import descend, make_adam, set_rate

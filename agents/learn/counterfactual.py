@@ -20,7 +20,7 @@ from twin.env.agents import AgentSpec
 
 if TYPE_CHECKING:
     from agents.learn.decided import Decision
-    from agents.learn.rollout import Horizon
+    from agents.learn.horizon import Horizon
 
 Floats = NDArray[np.float64]
 

@@ -1,6 +1,6 @@
 """B networks in torch: from the actors' weights to what the runs cost, differentiable.
 
-``Run`` is to a gradient what ``agents.learn.rollout.Horizon`` is to a sample: the same engine, the
+``Run`` is to a gradient what ``agents.learn.horizon.Horizon`` is to a sample: the same engine, the
 same observations and the same decisions, in functional style.
 """
 

@@ -21,8 +21,8 @@ from agents.learn.setup import Setup
 from twin.exogenous.streams import stream
 
 if TYPE_CHECKING:
+    from agents.learn.horizon import Horizon
     from agents.learn.memory import Memory
-    from agents.learn.rollout import Horizon
 
 Floats = NDArray[np.float64]
 HALF_LOG_2PI = 0.5 * math.log(2 * math.pi)

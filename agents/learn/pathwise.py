@@ -20,10 +20,12 @@ from torch import Tensor, nn
 from agents.learn.batch import Array, Batch, Weights
 from agents.learn.config import TrainConfig
 from agents.learn.differentiable import GroupTensors, Run, columns, detached, layers_of
+from agents.learn.evaluation import evaluate_static, evaluation_seeds
+from agents.learn.horizon import Horizon
 from agents.learn.learner import UpdateStats
 from agents.learn.networks import Actor, make_actors, weights_of
 from agents.learn.parent import Parent, copy_layers
-from agents.learn.rollout import Horizon, Sampler, Segment, evaluate_static, evaluation_seeds
+from agents.learn.rollout import Sampler, Segment
 from agents.learn.setup import Setup
 from agents.learn.sight import own_eyes
 from agents.learn.straight_through import StraightThrough

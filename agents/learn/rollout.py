@@ -1,4 +1,4 @@
-"""Experience: many networks side by side on fresh sample paths, acted for in plain numpy."""
+"""Experience: many networks side by side on fresh sample paths, segment by segment."""
 
 from __future__ import annotations
 
@@ -9,33 +9,25 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.checkpoint.groups import Layers
-from agents.checkpoint.memory import Cell
-from agents.learn.absence import Flags, absent_of, batch_flags, draw_kills
+from agents.learn.absence import Flags, batch_flags, draw_kills
 from agents.learn.batch import Array, Batch, Weights
 from agents.learn.config import TrainConfig
 from agents.learn.counterfactual import Counterfactual, widened
 from agents.learn.decided import Decision, own_decision, whole_decisions
 from agents.learn.disturbance import Disturbance
+from agents.learn.evaluation import TRAINING_SEEDS
 from agents.learn.explore import explorer_of, group_batches
 from agents.learn.hardening import Hardening
+from agents.learn.horizon import Horizon, drawn_together, paths, static_profit
 from agents.learn.memory import Memory
 from agents.learn.rewards import meant_mode, potential, reward_streams, shaping
 from agents.learn.setup import Setup
 from agents.learn.sight import Sight
-from twin.engine.batch import BatchEngine, BatchPath, stack_paths
-from twin.engine.batch_drawn import drawn_path
+from twin.engine.batch import BatchEngine, BatchPath
 from twin.env.agents import agent_specs
-from twin.env.observe import global_vector
-from twin.env.rules import OrderingRule, lane_orders
-from twin.errors import TrainingError
-from twin.exogenous.path import draw_path
-from twin.exogenous.variates import NumpyDraws
 from twin.network.world import World
 
 Floats = NDArray[np.float64]
-TRAINING_SEEDS = 1_000_000_000
-"""Training paths count from here, evaluation paths from half of it, people's seeds from zero."""
 SEEDS_PER_RUN = 10_000_000
 
 
@@ -46,109 +38,6 @@ class Segment:
     batch: Batch
     cost: float
     baseline_cost: float
-
-
-class Horizon:
-    """B networks on their way from the first to the last epoch.
-
-    ``vector`` is the global vector of the current epoch with a zero appended: (state + 1, B). After
-    the last decision it is the true final one. With a ``sight`` what agents see stands after it.
-    """
-
-    def __init__(
-        self,
-        setup: Setup,
-        world: World,
-        path: BatchPath,
-        killed: Flags | None = None,
-        sight: Sight | None = None,
-        engine: Any | None = None,
-    ) -> None:
-        """``killed`` (period, agent, B) says which agents are out of control when, besides down.
-
-        ``engine`` is what plays the networks, by default the batch engine.
-        """
-        self.setup = setup
-        self.absent = absent_of(setup, path, killed)
-        self.memory = Memory(setup.groups, setup.units, path.replications)
-        self.world = world
-        self.sight = sight
-        self.rule = OrderingRule("base_stock", setup.levels[None, :, :, None])
-        self.engine = engine or BatchEngine(world, path, keep_rows=False)
-        self.decisions: list[Decision] = []
-        self.over = False
-        self._advance()
-
-    @property
-    def t(self) -> int:
-        """The current epoch."""
-        return self.engine.t
-
-    @property
-    def alive(self) -> Flags:
-        """Who is in control at the current epoch, in the order of the groups: (agent, B)."""
-        if self.absent is None:
-            alive = np.ones((self.setup.agents, self.vector.shape[-1]), dtype=np.bool_)
-        else:
-            alive = self.absent.alive[self.t]
-        return alive if self.sight is None else self.sight.in_control(self.setup, alive)
-
-    def possible(self, g: int) -> Flags | None:
-        """What the agents of a group can choose: (agent, action, choice, B); None: always all."""
-        if not self.setup.masks:
-            return None
-        group, masks = self.setup.groups[g], self.setup.masks[g]
-        shape = (*group.used.shape, masks[0].grid.shape[1], self.vector.shape[-1])
-        found = np.zeros(shape, dtype=np.bool_)
-        for i, mask in enumerate(masks):
-            seen = self.vector[group.places[i, : mask.codec.spec.size]]
-            found[i, : mask.codec.action_size] = mask.possible(seen)
-        return found
-
-    def static_decision(self) -> Decision:
-        """What the network does where no agent decides: order up to the levels, no truck waits."""
-        world, engine = self.world, self.engine
-        position = engine.inventory_position()
-        orders = lane_orders(world, self.rule.orders(position, engine.t)).astype(position.dtype)
-        count = np.array([f.vehicles for f in world.fleets] + [0.0])[world.fleet_of]
-        vehicles = np.repeat(count[:, None], orders.shape[-1], axis=1).astype(position.dtype)
-        return orders, vehicles, np.zeros_like(vehicles)
-
-    def decision(self, actions: Sequence[Array]) -> Decision:
-        """The network's decision where each group's agents act: (agent, action, B) per group."""
-        orders, vehicles, min_load = self.static_decision()
-        for group, acts in zip(self.setup.groups, actions, strict=True):
-            for i, codec in enumerate(group.codecs):
-                spec = codec.spec
-                observation = self.vector[group.places[i, : spec.size]]
-                wish = codec.decode(observation, acts[i, : codec.action_size])
-                if spec.role == "replenish":
-                    orders[spec.lanes] = wish.reshape(len(spec.lanes), -1, wish.shape[-1])
-                else:
-                    vehicles[spec.lanes], min_load[spec.lanes] = np.split(wish, 2)
-        decision = orders, vehicles, min_load
-        if self.sight is not None and self.sight.holds:
-            decision = self.sight.held(decision, self.static_decision())
-        if self.absent is not None:
-            self.absent.stand_by(decision, self.static_decision(), self.t)
-        return decision
-
-    def step(self, decision: Decision) -> Floats:
-        """Finish the period and go to the next epoch; the nodes' profit: (B, node)."""
-        self.engine.decide(*decision)
-        self.decisions.append(decision)
-        profit: Floats = self.engine.profit_row().T
-        self._advance()
-        return profit
-
-    def _advance(self) -> None:
-        seen = self.engine.advance()
-        self.over = not seen or self.engine.t >= self.setup.world.periods
-        if not seen:
-            return
-        vector = global_vector(self.world, self.engine)
-        padded = np.concatenate([vector, np.zeros_like(vector[:1])])
-        self.vector = self.sight.seen(self.t, padded) if self.sight else padded
 
 
 class Sampler:
@@ -320,86 +209,3 @@ def _columns_last(states: list[Array]) -> Array:
 def _cost(profit: Floats) -> float:
     """Mean cost less revenue of the whole network per period: from (period, B, node)."""
     return -float(profit.sum(axis=-1).mean())
-
-
-def paths(world: World, seeds: Sequence[int], dtype: Any = None) -> BatchPath:
-    """The sample paths of some seeds."""
-    return stack_paths(world, [draw_path(world, seed) for seed in seeds], np, dtype)
-
-
-def drawn_together(world: World, seeds: range, own: slice, device: str) -> BatchPath:
-    """Other sample paths of the same distribution, drawn for all networks at once on a device."""
-    if device == "cpu":
-        return drawn_path(world, NumpyDraws(seeds[0]), seeds, own, np.float32)
-    from agents.learn.device_draws import host_path
-
-    return host_path(world, seeds, own, device)
-
-
-def static_profit(setup: Setup, world: World, path: BatchPath) -> Floats:
-    """Profit of the static policy on given paths: (period, B, node)."""
-    horizon = Horizon(setup, world, path)  # the static policy sees the truth: no agent decides
-    rows = []
-    while not horizon.over:
-        rows.append(horizon.step(horizon.static_decision()))
-    return np.stack(rows)
-
-
-def evaluation_seeds(count: int) -> range:
-    """The fixed seeds of greedy evaluation."""
-    first = TRAINING_SEEDS // 2
-    return range(first, first + count)
-
-
-def evaluate(
-    setup: Setup,
-    layers: Sequence[Layers],
-    seeds: Sequence[int],
-    grids: Sequence[Array] = (),
-    discount: float = 1.0,
-    hardening: Hardening | None = None,
-    cells: Sequence[Cell] = (),
-) -> Floats:
-    """Cost per period of greedy actors on each seed, later periods discounted: (seed,).
-
-    ``grids`` (agent, action, choice), one per group, are what actors with a grid choose from,
-    ``cells``, one per group, what recurrent ones remember with. With a ``hardening`` its share of
-    the networks is disturbed, by the whole range of severities.
-    """
-    if bool(setup.units) != bool(cells):
-        raise TrainingError("actors that remember come with cells, and no others do", "evaluate")
-    weights = Weights(tuple(layers), grids=tuple(grids), cells=tuple(cells))
-    horizon = _judged(setup, seeds, hardening)
-    rows = []
-    while not horizon.over:
-        actions = [
-            weights.greedy(g, group.inputs(horizon.vector), horizon.memory, horizon.possible(g))
-            for g, group in enumerate(horizon.setup.groups)
-        ]
-        rows.append(horizon.step(horizon.decision(actions)).sum(axis=1))
-    return mean_cost(rows, discount)
-
-
-def _judged(setup: Setup, seeds: Sequence[int], hardening: Hardening | None) -> Horizon:
-    """The networks of some seeds at their first epoch."""
-    if hardening is None:
-        return Horizon(setup, setup.world, paths(setup.world, seeds))
-    path, sight = hardening.networks(setup.world, seeds, 1.0)
-    return Horizon(hardening.setup, setup.world, path, sight=sight)
-
-
-def mean_cost(profit: Sequence[Floats] | Floats, discount: float) -> Floats:
-    """Discounted cost over the number of periods, from profits (period, B): (B,)."""
-    cost: Floats = -(discount ** np.arange(len(profit)) @ np.array(profit)) / len(profit)
-    return cost
-
-
-def evaluate_static(
-    setup: Setup,
-    seeds: Sequence[int],
-    discount: float = 1.0,
-    hardening: Hardening | None = None,
-) -> Floats:
-    """Cost per period of the static policy on each seed, later periods discounted: (seed,)."""
-    path = _judged(setup, seeds, hardening).engine.path
-    return mean_cost(static_profit(setup, setup.world, path).sum(axis=2), discount)

@@ -17,11 +17,12 @@ from agents.learn.alignment import alignments
 from agents.learn.batch import Weights
 from agents.learn.config import TrainConfig
 from agents.learn.disturbance import Disturbance
+from agents.learn.evaluation import evaluate, evaluate_static, evaluation_seeds
 from agents.learn.learner import NO_STATS, UpdateStats, make_learner
 from agents.learn.metrics import TrainingRow, append_row, keep_rows
 from agents.learn.parent import Parent
 from agents.learn.ranks import ALONE, Ranks
-from agents.learn.rollout import Segment, evaluate, evaluate_static, evaluation_seeds
+from agents.learn.rollout import Segment
 from agents.learn.setup import Setup
 from agents.learn.state import CHECKPOINTS, Progress, State, capture, load_latest, write_state
 from agents.learn.storage import Disk

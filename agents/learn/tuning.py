@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.learn.config import TrainConfig, training_digest
-from agents.learn.rollout import TRAINING_SEEDS, evaluate, evaluate_static
+from agents.learn.evaluation import TRAINING_SEEDS, evaluate, evaluate_static
 from agents.learn.run import TrainingRun
 from agents.learn.setup import Setup
 from agents.learn.tensors import torch_threads

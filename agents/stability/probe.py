@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.learn.batch import Array, Weights
+from agents.learn.evaluation import evaluation_seeds
+from agents.learn.horizon import Horizon, paths
 from agents.learn.memory import Memory
-from agents.learn.rollout import Horizon, evaluation_seeds, paths
 from agents.learn.setup import GroupSetup, Setup
 
 SEEDS = 4

@@ -32,8 +32,9 @@ from agents.baselines import tune_baselines
 from agents.checkpoint.bundle import load_policy
 from agents.learn.algorithms import ALGORITHMS
 from agents.learn.config import TrainConfig
+from agents.learn.evaluation import evaluate, evaluate_static
 from agents.learn.export import write_bundle
-from agents.learn.rollout import Sampler, evaluate, evaluate_static
+from agents.learn.rollout import Sampler
 from agents.learn.run import TrainingRun
 from stress.statistics import iqm
 from tests.benchmarks.learning.measures import balance, fall

@@ -14,9 +14,9 @@ from agents.checkpoint.bundle import load_policy
 from agents.checkpoint.groups import Layers
 from agents.learn.central import CentralPolicy, CentralShape, evaluate_central, train_central
 from agents.learn.config import TrainConfig
+from agents.learn.evaluation import evaluate
 from agents.learn.export import write_bundle
 from agents.learn.parent import read_parent
-from agents.learn.rollout import evaluate
 from agents.learn.run import TrainingRun
 from agents.learn.setup import Setup
 from tests.benchmarks.learning.problems import CENTRAL, Problem

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from agents.baselines import tune_baselines
 from agents.baselines.oracle_room import measure_seeds
 from agents.baselines.tune import TunedRule
-from agents.learn.rollout import paths
+from agents.learn.horizon import paths
 from tests.benchmarks.learning.problems import Problem
 from tests.benchmarks.learning.results import Kind, Row, key_of
 from tests.benchmarks.learning.runs import CHUNK, FIRST_PATH, machine, standard_error
