@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from stress.commands import plan_of, sabotage_option, training_options
+from stress.options import plan_of, sabotage_option, training_options
 from twin.options import jobs_option, json_option, print_json, run_argument
 
 

@@ -1,151 +1,38 @@
-"""Commands from training to promotion: train, stress, judge, promote, rollback, replay."""
+"""Commands that train a fleet and put it through a campaign: train, stress, replay."""
 
 from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from agents.learn.algorithms import ALGORITHMS
+from stress.options import (
+    gate_option,
+    opened_trial,
+    plan_of,
+    registry_option,
+    sabotage_option,
+    suite_option,
+    tell_changes,
+    times_option,
+    training_options,
+    trial_options,
+)
 from twin.errors import NothingSelectedError, UsageError
 from twin.options import (
-    jobs_option,
     json_option,
     out_option,
-    overrides_option,
     print_json,
     run_argument,
-    scenario_argument,
-    seed_option,
 )
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
-
-    from agents.runs import RunFolder
     from stress.executor import Executor, Kind
     from stress.sharding import Shard
-    from stress.training import Plan
-    from stress.trial import Trial
-
-F = TypeVar("F", bound=Callable[..., Any])
-
-suite_option = click.option(
-    "--suite",
-    type=click.Path(path_type=Path),
-    default=Path("scenarios/stress/standard.yaml"),
-    show_default=True,
-    help="Stress suite.",
-)
-gate_option = click.option(
-    "--gate",
-    type=click.Path(path_type=Path),
-    default=Path("scenarios/gates/default.yaml"),
-    show_default=True,
-    help="Gate file.",
-)
-registry_option = click.option(
-    "--registry",
-    type=click.Path(path_type=Path),
-    default=Path("registry"),
-    show_default=True,
-    help="Folder of the model registry.",
-)
-sabotage_option = click.option(
-    "--sabotage",
-    default="",
-    metavar="KIND",
-    help="Spoil the fleet on purpose: 'shuffled', or 'muted:AGENT'.",
-)
-
-
-times_option = click.option(
-    "--times",
-    type=click.IntRange(1, 10_000),
-    default=1,
-    show_default=True,
-    help="So many times the suite's stressed episodes, on further seeds.",
-)
-
-
-def trial_options(command: F) -> F:
-    """What `stress` and `judge` share: the judges and how much to use of the machine."""
-    for option in (
-        json_option,
-        jobs_option,
-        sabotage_option,
-        registry_option,
-        gate_option,
-        suite_option,
-    ):
-        command = option(command)
-    return command
-
-
-def training_options(command: F) -> F:
-    """What `train` and `prove` share: what to train, and what it will be judged by."""
-    budget = click.option(
-        "--agent-steps", type=click.IntRange(1), default=None, help="Training budget."
-    )
-    algorithm = click.option(
-        "--algorithm",
-        type=click.Choice(tuple(ALGORITHMS)),
-        default=None,
-        help="How the fleet learns [default: the training file's, or mappo].",
-    )
-    training = click.option(
-        "--training",
-        type=click.Path(path_type=Path),
-        default=None,
-        help="Training file: everything that determines the training.",
-    )
-    harden = click.option(
-        "--harden",
-        type=click.Path(path_type=Path),
-        default=None,
-        metavar="SUITE",
-        help="Stress suite whose faults a share of the training networks meets.",
-    )
-    device = click.option(
-        "--device", default=None, help="cpu or cuda [default: the training file's, or cpu]."
-    )
-    resume = click.option(
-        "--resume", is_flag=True, help="Go on with the newest unfinished run like this one."
-    )
-    scratch = click.option(
-        "--from-scratch", is_flag=True, help="Do not start training from the champion."
-    )
-    runs = out_option("Folder for run folders [default: runs].")
-    for option in (
-        runs,
-        overrides_option,
-        scratch,
-        resume,
-        device,
-        budget,
-        harden,
-        training,
-        algorithm,
-        seed_option(),
-    ):
-        command = option(command)
-    for option in (registry_option, gate_option, suite_option, scenario_argument):
-        command = option(command)
-    return command
-
-
-def plan_of(options: dict[str, Any]) -> Plan:
-    """The plan that the options of `train` or `prove` describe."""
-    from stress.training import Plan
-
-    runs = options.pop("out") or Path("runs")
-    return Plan(**options, runs=runs, command=shlex.join(["twin", *sys.argv[1:]]))
 
 
 @click.command()
@@ -172,46 +59,6 @@ def train(as_json: bool, **options: Any) -> None:
         print_json({"run": str(folder.path), "bundle": str(folder.bundle)})
     else:
         click.echo(f"{folder.path}\nnext: twin stress {folder.path}")
-
-
-@contextmanager
-def opened_trial(
-    stage: str,
-    run: Path,
-    suite: Path,
-    gate: Path,
-    registry: Path,
-    sabotage: str,
-    jobs: int,
-    quiet: bool,
-    times: int = 1,
-) -> Iterator[tuple[Trial, Progress]]:
-    """A trained run with its judges and champion; the time of the block counts as a stage."""
-    from agents.runs import open_run
-    from stress.trial import open_trial, read_terms, seal_artifact, with_champion
-    from twin.progress import stages
-
-    terms = read_terms(suite, gate, times)
-    folder = open_run(run)
-    _tell_changes(folder)
-    with stages(quiet) as display, folder.timed(stage):
-        trial = with_champion(open_trial(folder, terms, display, jobs), registry)
-        seal_artifact(folder)
-        yield replace(trial, sabotage=sabotage), display
-
-
-def _tell_changes(folder: RunFolder) -> None:
-    """Name the files that are no longer what this run was trained on."""
-    from agents.changes import changed_files
-
-    told = changed_files(folder)
-    for sentence in told:
-        click.echo(f"note: {sentence}", err=True)
-    if told:
-        text = (
-            "this run keeps the scenario it was trained on; a changed file is a different scenario"
-        )
-        click.echo(f"note: {text}: train a new run for it", err=True)
 
 
 @click.command()
@@ -311,57 +158,6 @@ def _entered(agent: Path, run: Path, out: Path | None, options: dict[str, Any]) 
 
 @click.command()
 @run_argument
-@trial_options
-@times_option
-def judge(as_json: bool, **options: Any) -> int:
-    """Judge RUN by the GATE file: PASS, FAIL or INCONCLUSIVE, with the evidence."""
-    from stress.pipeline import judge_stage
-    from stress.wording import verdict_lines
-
-    with opened_trial("judge", quiet=as_json, **options) as (trial, display):
-        verdict = judge_stage(trial, display)
-    if as_json:
-        print_json(verdict.model_dump(mode="json"))
-    else:
-        click.echo("\n".join(verdict_lines(verdict)))
-    return 0 if verdict.status == "PASS" else 1
-
-
-@click.command()
-@run_argument
-@registry_option
-@json_option
-def promote(run: Path, registry: Path, as_json: bool) -> None:
-    """Make the fleet of RUN the champion; only a run that passed its gate is promoted."""
-    from agents.checkpoint.registry import Registry
-    from agents.runs import open_run
-    from stress.promote import promote_run
-
-    record = promote_run(open_run(run), Registry(registry))
-    if as_json:
-        print_json({"champion": record.version, "bundle": record.bundle_hash})
-    else:
-        click.echo(f"version {record.version} of {record.model} is the champion")
-
-
-@click.command()
-@click.argument("model")
-@click.option("--to", "version", default=None, help="Version [default: the previous champion].")
-@registry_option
-@json_option
-def rollback(model: str, version: str | None, registry: Path, as_json: bool) -> None:
-    """Make an earlier champion of MODEL (a scenario's name) the champion again."""
-    from agents.checkpoint.registry import Registry
-
-    record = Registry(registry).rollback(model, version)
-    if as_json:
-        print_json({"champion": record.version, "bundle": record.bundle_hash})
-    else:
-        click.echo(f"version {record.version} of {record.model} is the champion again")
-
-
-@click.command()
-@run_argument
 @click.argument("case")
 @suite_option
 @times_option
@@ -392,7 +188,7 @@ def replay(
     from twin.progress import stages
 
     folder = open_run(run)
-    _tell_changes(folder)
+    tell_changes(folder)
     with stages(quiet=True) as display:
         terms = read_terms(suite, gate, times)
         trial = with_champion(open_trial(folder, terms, display), registry)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from stress.commands import opened_trial, trial_options
+from stress.options import opened_trial, trial_options
 from twin.options import print_json, run_argument, seed_option
 
 if TYPE_CHECKING:
