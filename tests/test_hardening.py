@@ -19,7 +19,7 @@ from agents.learn.config_parts import Hardening as Asked
 from agents.learn.differentiable import Run
 from agents.learn.disturbance import Shown
 from agents.learn.hardening import Hardening
-from agents.learn.horizon import Horizon, paths
+from agents.learn.horizon import Horizon, paths, static_profit
 from agents.learn.metrics import read_rows
 from agents.learn.pathwise import Pathwise
 from agents.learn.rollout import Sampler
@@ -259,6 +259,18 @@ def test_an_agent_whose_decision_does_not_arrive_follows_the_static_policy() -> 
     assert (decided[0][first, :, 1] != static[0][first, :, 1]).all()
     second = numbers.specs[1].lanes
     assert (decided[0][second, :, 0] > static[0][second, :, 0]).all()  # it sees empty shelves
+
+
+def test_the_baseline_follows_the_static_policy_by_what_it_is_shown() -> None:
+    world, config = tiny_world(), config_of()
+    setup = own_eyes(Setup.of(world, world.order_up_to, config))
+    path, numbers = paths(world, [1, 1]), Numbers.of(world)
+    truth = static_profit(setup, world, path)
+    calm = static_profit(setup, world, path, Sight(numbers, [Harmless(), None], 0))
+    np.testing.assert_array_equal(calm, truth)
+    blind = static_profit(setup, world, path, Sight(numbers, [Blind(), None], 0))
+    np.testing.assert_array_equal(blind[:, 1], truth[:, 1])
+    assert blind[:, 0].sum() < truth[:, 0].sum()  # it fills shelves that are full
 
 
 def test_a_differentiable_run_sees_and_decides_the_same() -> None:

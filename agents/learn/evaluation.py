@@ -76,5 +76,6 @@ def evaluate_static(
     hardening: Hardening | None = None,
 ) -> Floats:
     """Cost per period of the static policy on each seed, later periods discounted: (seed,)."""
-    path = _judged(setup, seeds, hardening).engine.path
-    return mean_cost(static_profit(setup, setup.world, path).sum(axis=2), discount)
+    start = _judged(setup, seeds, hardening)
+    profit = static_profit(start.setup, setup.world, start.engine.path, start.sight)
+    return mean_cost(profit.sum(axis=2), discount)

@@ -91,6 +91,21 @@ class Horizon:
         vehicles = np.repeat(count[:, None], orders.shape[-1], axis=1).astype(position.dtype)
         return orders, vehicles, np.zeros_like(vehicles)
 
+    def static_by_sight(self) -> Decision:
+        """What the network does where agents follow the static policy by what they are shown."""
+        static = self.static_decision()
+        if self.sight is None or self.sight.now is None:
+            return static
+        orders = static[0].copy()
+        for group in self.setup.groups:
+            for i, codec in enumerate(group.codecs):
+                spec = codec.spec
+                if spec.role == "replenish":
+                    position = spec.position(self.vector[group.places[i, : spec.size]])
+                    gap = np.maximum(self.setup.levels[spec.index][:, None] - position, 0.0)
+                    orders[spec.lanes] = codec.split(gap).reshape(orders[spec.lanes].shape)
+        return self.sight.held((orders, *static[1:]), static)
+
     def decision(self, actions: Sequence[Array]) -> Decision:
         """The network's decision where each group's agents act: (agent, action, B) per group."""
         orders, vehicles, min_load = self.static_decision()
@@ -142,10 +157,12 @@ def drawn_together(world: World, seeds: range, own: slice, device: str) -> Batch
     return host_path(world, seeds, own, device)
 
 
-def static_profit(setup: Setup, world: World, path: BatchPath) -> Floats:
-    """Profit of the static policy on given paths: (period, B, node)."""
-    horizon = Horizon(setup, world, path)  # the static policy sees the truth: no agent decides
+def static_profit(
+    setup: Setup, world: World, path: BatchPath, sight: Sight | None = None
+) -> Floats:
+    """Profit of the static policy on given paths, by what agents are shown: (period, B, node)."""
+    horizon = Horizon(setup, world, path, sight=sight.repeated(1) if sight else None)
     rows = []
     while not horizon.over:
-        rows.append(horizon.step(horizon.static_decision()))
+        rows.append(horizon.step(horizon.static_by_sight()))
     return np.stack(rows)

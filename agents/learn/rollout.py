@@ -68,7 +68,7 @@ class Sampler:
         world = self.setup.longer
         share = self.setup.share
         path, sight = self._networks(world, range(first, first + count))
-        self.baseline = static_profit(self.setup, world, path)  # (period, B, node)
+        self.baseline = static_profit(self.setup, world, path, sight)  # (period, B, node)
         killed = draw_kills(self.setup, self.config, number)
         self.horizon = Horizon(self.setup, world, path, killed, sight, self._engine(world, path))
         self.twins = self._twins(world, path, killed, sight)
