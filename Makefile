@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: demo test test-deep lint bench bench-peers clean
+.PHONY: demo test test-deep lint bench bench-peers fuzz clean
 
 demo: $(STAMP)
 	$(BIN)/twin prove scenarios/quickstart.yaml --training scenarios/training/warm_start.yaml -j 2
@@ -26,6 +26,10 @@ test-deep: $(STAMP)
 bench: $(STAMP)
 	$(BIN)/python -m tests.benchmarks.engine
 	$(BIN)/python -m tests.benchmarks.tools
+
+# 100,000 answers by Hypothesis, and as many guided by coverage where `pip install -e '.[fuzz]'` was run.
+fuzz: $(STAMP)
+	$(BIN)/python -m tests.fuzz
 
 # Other simulators, each in an environment of its own under .bench; needs a package index once.
 bench-peers: $(STAMP)
