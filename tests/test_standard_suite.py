@@ -147,6 +147,12 @@ def test_after_a_rollback_the_champion_plays_what_is_on_record(
     assert not rollback_drill(pair, fleet, campaign.fallback, other).worked
 
 
+def renamed(bundle: Path, folder: Path) -> str:
+    """Another checkpoint with the same weights."""
+    manifest, arrays = read_bundle(bundle)
+    return save_bundle(folder, manifest.model_copy(update={"seed": manifest.seed + 1}), arrays)
+
+
 @pytest.mark.parametrize(("scale", "worked"), [(0.0, True), (1.0, False)])
 def test_a_drill_proves_something_about_every_fleet_but_one_that_plays_like_the_spoilt_one(
     campaign: Campaign, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scale: float, worked: bool
@@ -157,7 +163,7 @@ def test_a_drill_proves_something_about_every_fleet_but_one_that_plays_like_the_
     fleet = PolicyRef.of_bundle("fleet", tmp_path / "scaled")
     report = run_campaign(replace(campaign, policies=(fleet,)), tmp_path)
     if not worked:
-        monkeypatch.setattr(drills, "_drawn", lambda name, array: array + np.float32(0.0))
+        monkeypatch.setattr(drills, "_spoilt", renamed)
     drill = rollback_drill(campaign.scenarios[0], fleet, campaign.fallback, report.results)
     assert drill.worked is worked
     assert ("proves nothing" in drill.sentence) is not worked
