@@ -26,6 +26,7 @@ test-deep: $(STAMP)
 bench: $(STAMP)
 	$(BIN)/python -m tests.benchmarks.engine
 	$(BIN)/python -m tests.benchmarks.tools
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.learning.speed
 
 # 100,000 answers by Hypothesis, and as many guided by coverage where `pip install -e '.[fuzz]'` was run.
 fuzz: $(STAMP)

@@ -1,21 +1,15 @@
-"""A foreign PettingZoo environment, and two ways to learn in it: this project's and a plain loop.
-
-The environment does nothing but take as long as one that does something: five agents, sixteen
-numbers each, episodes of a hundred steps that a time limit ends.
-"""
+"""Two ways to learn in a foreign PettingZoo environment: this project's, and a plain loop."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pettingzoo import ParallelEnv
 from torch import Tensor, nn
 
 from agents.checkpoint.groups import Group, forward
@@ -24,57 +18,11 @@ from agents.learn.config import TrainConfig
 from agents.learn.mappo import Mappo
 from agents.learn.ranks import ALONE, Ranks
 from agents.learn.setup import Setup
+from tests.benchmarks.learning.waiting import ACTIONS, AGENTS, ENVS, SEEN, STEPS, Waiting
 from twin.exogenous.streams import stream
 
-AGENTS, SEEN, ACTIONS, EPISODE = 5, 16, 5, 100
-ENVS, STEPS = 10, 200
-"""Environments and steps of each: 2,000 joint frames a batch."""
 HALF_LOG_2PI = 0.5 * float(np.log(2 * np.pi))
 Floats = NDArray[np.float32]
-
-
-class Waiting(ParallelEnv[str, Floats, Floats]):  # type: ignore[misc]
-    """Rewards actions near what is seen; every step takes ``step_us`` of the processor."""
-
-    metadata: dict[str, Any] = {"name": "waiting_v0"}  # noqa: RUF012 (PettingZoo's own form)
-
-    def __init__(self, seed: int, step_us: float) -> None:
-        self.possible_agents = [f"agent_{i}" for i in range(AGENTS)]
-        self.agents = self.possible_agents
-        self._seen = stream(seed, "waiting").standard_normal((EPISODE + 1, AGENTS, SEEN))
-        self._shown = [self._named(row) for row in self._seen.astype(np.float32)]
-        self._none = dict.fromkeys(self.agents, False)
-        self._over = dict.fromkeys(self.agents, True)
-        self._infos: dict[str, dict[str, Any]] = {name: {} for name in self.agents}
-        self._step_s = step_us * 1e-6
-        self._t = 0
-
-    def reset(self, seed: int | None = None, options: Any = None) -> Any:
-        """Start an episode."""
-        self._t = 0
-        return self._shown[0], self._infos
-
-    def step(self, actions: dict[str, Floats]) -> Any:
-        """One step; the last one of an episode is truncated, never terminated."""
-        start = time.process_time()
-        wanted = self._seen[self._t]
-        rewards = {
-            name: -abs(float(actions[name][0]) - float(wanted[i, 0]))
-            for i, name in enumerate(self.possible_agents)
-        }
-        self._t += 1
-        cut = self._over if self._t == EPISODE else self._none
-        while time.process_time() - start < self._step_s:
-            pass
-        return self._shown[self._t], rewards, self._none, cut, self._infos
-
-    def _named(self, rows: Floats) -> dict[str, Floats]:
-        return dict(zip(self.possible_agents, rows, strict=True))
-
-
-def environments(step_us: float) -> list[Waiting]:
-    """All of a batch."""
-    return [Waiting(seed, step_us) for seed in range(ENVS)]
 
 
 @dataclass(frozen=True)

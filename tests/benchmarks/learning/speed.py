@@ -7,9 +7,9 @@ foreign      a PettingZoo environment of 35 us a step, five agents, ten of them 
              turns so that a busy machine slows all alike. Ours takes each epoch in one gradient
              step, the plain loop, as its model does, in four.
 
-Set OMP_NUM_THREADS=1. Peers with environments of their own are not installed here: on-policy and
-HARL are on no package index, BenchMARL is on one but was not run by this command. What was measured
-of them elsewhere is printed below the table as such.
+Set OMP_NUM_THREADS=1. BenchMARL is installed into an environment of its own under .bench (once,
+from a package index) and runs after the others; without it its row says why. on-policy, HARL and
+EPyMARL are on no package index: what was measured of them elsewhere is printed as such.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from __future__ import annotations
 import argparse
 import os
 import statistics
+import subprocess
 import tempfile
 import time
 from collections.abc import Callable
@@ -26,18 +27,28 @@ import torch
 
 from agents.learn.config import TrainConfig
 from agents.learn.run import TrainingRun
-from tests.benchmarks.learning.foreign import ENVS, STEPS, Collector, PlainLoop, environments, mappo
+from tests.benchmarks.engine.environments import python_of
+from tests.benchmarks.engine.rows import Peer
+from tests.benchmarks.learning.foreign import Collector, PlainLoop, mappo
+from tests.benchmarks.learning.waiting import ENVS, STEP_US, STEPS, environments
 from twin.network.world import compile_world
 from twin.scenario import load
 
-STEP_US = 35.0
 ELSEWHERE = (
     ("on-policy (DummyVec)", 1_316),
     ("HARL mappo", 894),
     ("EPyMARL mappo", 410),
-    ("BenchMARL mappo", 278),
 )
 """Joint steps/s of the same workload, measured once on another machine."""
+BENCHMARL = Peer(
+    "BenchMARL",
+    "1.5.2",
+    "benchmarl_waiting.py",
+    (("torch==2.13.0",), ("benchmarl==1.5.2", "pettingzoo==1.27.0")),
+)
+HERE = Path(__file__).parent
+CACHE = Path(".bench")
+PEER_LIMIT_S = 900
 
 
 def main() -> None:
@@ -70,8 +81,27 @@ def main() -> None:
                 found[name].append(ENVS * STEPS / (time.process_time() - start))
     for name, speeds in found.items():
         print(f"foreign, {name:<24}{statistics.median(speeds):>8,.0f} joint steps/s")
+    print(f"foreign, {'BenchMARL mappo':<24}{_benchmarl(asked.rounds)}")
     for name, speed in ELSEWHERE:
         print(f"foreign, {name:<24}{speed:>8,.0f} joint steps/s, elsewhere")
+
+
+def _benchmarl(rounds: int) -> str:
+    """The end of BenchMARL's row: its median, or why there is none."""
+    try:
+        python = python_of(BENCHMARL, CACHE)
+        done = subprocess.run(
+            [str(python), "-W", "ignore", str(HERE / "drivers" / BENCHMARL.driver), str(rounds)],
+            env={**os.environ, "PYTHONPATH": str(HERE), "OMP_NUM_THREADS": "1"},
+            capture_output=True,
+            text=True,
+            timeout=PEER_LIMIT_S,
+            check=True,
+        )
+        speeds = [float(word) for word in done.stdout.splitlines()[-1].split()]
+    except (RuntimeError, OSError, ValueError, subprocess.SubprocessError) as error:
+        return f"     not run: {error}"
+    return f"{statistics.median(speeds):>8,.0f} joint steps/s"
 
 
 def _quickstart(updates: int, epochs: int) -> float:
