@@ -14,17 +14,8 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-import numpy as np
 import pytest
 
-from agents.checkpoint.bundle import (
-    BundleManifest,
-    actor_arrays,
-    levels_by_name,
-    save_bundle,
-    spaces_of,
-)
-from agents.checkpoint.groups import group_agents
 from stress import contestants, executor
 from stress import run_case as run_cases
 from stress.campaign import CampaignReport, run_campaign
@@ -51,39 +42,12 @@ from stress.store import (
     write_table,
 )
 from stress.summary import figures, line, rate_bound, told
-from twin.env.act import codecs
+from tests.stressed_world import drawn_bundle, tiny_scenario
 from twin.env.rules import OrderingRule, default_rule
 from twin.errors import NothingSelectedError, UsageError
-from twin.scenario import from_mapping
 
-SCENARIO = ScenarioRef.of(
-    from_mapping(
-        {
-            "kind": "scenario",
-            "name": "tiny",
-            "horizon": "20 d",
-            "nodes": {
-                "plant": {"kind": "supplier"},
-                "dc": {"kind": "warehouse", "stock": 40, "holding": 0.1, "capacity": 80},
-                "shop": {
-                    "kind": "store",
-                    "stock": 20,
-                    "holding": 0.2,
-                    "penalty": 3,
-                    "unmet": "lost",
-                    "demand": {"model": "poisson", "mean": 8},
-                },
-            },
-            "lanes": {
-                "plant -> dc": {"lead_time": "2 d"},
-                "dc -> shop": {"lead_time": "1 d", "fleet": "vans", "capacity": 30},
-            },
-            "fleets": {"vans": {"depot": "dc", "vehicles": 3, "capacity": 6, "round_trip": "2 d"}},
-            "agents": {"replenish": ["dc", "shop"], "dispatch": ["vans"]},
-            "tools": {"costs": {"call": 0.001, "retry": 0.002}},
-        }
-    )
-)
+TINY = tiny_scenario(costs={"call": 0.001, "retry": 0.002})
+SCENARIO = ScenarioRef.of(TINY)
 WORLD = world_of(SCENARIO)
 BASELINE = PolicyRef.of_rule("baseline", WORLD, default_rule(WORLD))
 LEANER = PolicyRef.of_rule(
@@ -301,32 +265,8 @@ def test_a_policy_that_raises_does_not_end_the_campaign(monkeypatch) -> None:
 
 
 def bundle(folder: Path) -> Path:
-    """A checkpoint of one agent group per agent, all of whose weights are zero."""
-    found = {codec.spec.name: codec for codec in codecs(WORLD)}
-    groups = group_agents(tuple(found.values()), "agent")
-    arrays: dict[str, Any] = {}
-    for group in groups:
-        weight = np.zeros((group.action_size, group.input_size), dtype=np.float32)
-        layers = ((weight, np.zeros(group.action_size, dtype=np.float32)),)
-        arrays.update(actor_arrays(group.name, layers))
-    manifest = BundleManifest(
-        format=1,
-        algorithm="none",
-        scenario=SCENARIO.name,
-        scenario_digest=SCENARIO.digest,
-        groups={group.name: group.agents for group in groups},
-        agents=spaces_of(found),
-        form=WORLD.model.agents.action.form,
-        range=WORLD.model.agents.action.range,
-        levels=levels_by_name(WORLD, WORLD.order_up_to),
-        seed=0,
-        agent_steps=0,
-        config={},
-        versions={},
-        weights_sha256="",
-    )
-    save_bundle(folder, manifest, arrays)
-    return folder
+    """A checkpoint all of whose weights are zero."""
+    return drawn_bundle(folder, TINY, 0.0)
 
 
 def test_a_fleet_without_corrections_plays_the_static_policy(tmp_path) -> None:

@@ -28,42 +28,15 @@ from stress.invariants import (
 from stress.results import CaseResult
 from stress.run_case import run_case
 from tests.strategies import sample_paths, worlds
+from tests.stressed_world import tiny_scenario
 from twin.engine.ledger import PeriodLedger
 from twin.env.agents import agent_specs
 from twin.env.policy import RulePolicy
 from twin.env.rules import default_rule
 from twin.exogenous.path import draw_path
-from twin.scenario import from_mapping
 from twin.simulation import run_rule
 
-SCENARIO = ScenarioRef.of(
-    from_mapping(
-        {
-            "kind": "scenario",
-            "name": "tiny",
-            "horizon": "20 d",
-            "nodes": {
-                "plant": {"kind": "supplier"},
-                "dc": {"kind": "warehouse", "stock": 40, "holding": 0.1, "capacity": 80},
-                "shop": {
-                    "kind": "store",
-                    "stock": 20,
-                    "holding": 0.2,
-                    "penalty": 3,
-                    "unmet": "lost",
-                    "demand": {"model": "poisson", "mean": 8},
-                },
-            },
-            "lanes": {
-                "plant -> dc": {"lead_time": "2 d"},
-                "dc -> shop": {"lead_time": "1 d", "fleet": "vans", "capacity": 30},
-            },
-            "fleets": {"vans": {"depot": "dc", "vehicles": 3, "capacity": 6, "round_trip": "2 d"}},
-            "agents": {"replenish": ["dc", "shop"], "dispatch": ["vans"]},
-            "tools": {"costs": {"call": 0.001}, "high_risk": [{"order_above": 20}]},
-        }
-    )
-)
+SCENARIO = ScenarioRef.of(tiny_scenario(costs={"call": 0.001}, high_risk=[{"order_above": 20}]))
 WORLD = world_of(SCENARIO)
 POLICY = PolicyRef.of_rule("baseline", WORLD, default_rule(WORLD))
 STRIKE = Strike("channel.loss", 2, Window(5.0, 10.0))

@@ -11,15 +11,10 @@ import numpy as np
 import pytest
 
 from agents.checkpoint.bundle import (
-    BundleManifest,
-    actor_arrays,
-    levels_by_name,
     read_bundle,
     read_bundle_hash,
     save_bundle,
-    spaces_of,
 )
-from agents.checkpoint.groups import group_agents
 from agents.checkpoint.registry import Registry
 from agents.checkpoint.tracking import Untracked
 from agents.runs import create_run
@@ -34,11 +29,10 @@ from stress.spec import FaultPlan, StressSuite
 from stress.store import write_table
 from stress.summary import figures, joined, line
 from stress.trial import GATE, SUITE, SUITES, Trial, read_terms, suite_digest
+from tests.stressed_world import drawn_bundle
 from twin.cli import run
-from twin.env.act import codecs
 from twin.env.rules import default_rule
 from twin.errors import UsageError
-from twin.exogenous.streams import stream
 from twin.network.world import compile_world
 from twin.scenario import Scenario, load_document
 from twin.scenario.loader import load
@@ -72,34 +66,7 @@ def scenario(tmp_path_factory: pytest.TempPathFactory) -> Scenario:
 
 def bundle(folder: Path, scenario: Scenario, scale: float = 1.0) -> PolicyRef:
     """A checkpoint whose weights are drawn."""
-    world = compile_world(scenario.model)
-    found = {codec.spec.name: codec for codec in codecs(world)}
-    groups = group_agents(tuple(found.values()), "agent")
-    rng = stream(0, "test/weights")
-    arrays = {}
-    for group in groups:
-        weight = scale * rng.standard_normal((group.action_size, group.input_size))
-        bias = rng.standard_normal(group.action_size)
-        layers = ((weight.astype("float32"), bias.astype("float32")),)
-        arrays.update(actor_arrays(group.name, layers))
-    manifest = BundleManifest(
-        format=1,
-        algorithm="none",
-        scenario=scenario.name,
-        scenario_digest=scenario.digest,
-        groups={group.name: group.agents for group in groups},
-        agents=spaces_of(found),
-        form=world.model.agents.action.form,
-        range=world.model.agents.action.range,
-        levels=levels_by_name(world, world.order_up_to),
-        seed=0,
-        agent_steps=0,
-        config={},
-        versions={},
-        weights_sha256="",
-    )
-    save_bundle(folder, manifest, arrays)
-    return PolicyRef.of_bundle("fleet", folder)
+    return PolicyRef.of_bundle("fleet", drawn_bundle(folder, scenario, scale))
 
 
 @pytest.fixture(scope="module")

@@ -160,4 +160,20 @@ PROBLEMS = (
         judged=500,
         bounded=8,
     ),
+    *(
+        Problem(
+            name,
+            f"library/{file}.yaml",
+            learners={
+                PATHWISE: {**_GRADIENT, "updates": 120, "pathwise": {"rate": 8e-3, "log_std": -2.0}}
+            },
+            judged=300,
+            bounded=4,
+        )
+        for name, file in (
+            ("cold chain, two products", "cold_chain_lite"),
+            ("e-commerce with shared trucks", "ecommerce_trucks"),
+            ("two tiers of components", "two_tier_components"),
+        )
+    ),
 )
