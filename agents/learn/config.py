@@ -90,8 +90,9 @@ class TrainConfig(Model):
     """Weight of the past in the running mean and variance of returns, per update."""
     foresight: Annotated[int, Field(ge=0, le=100)] = 7
     """Periods of coming demand that the critic (never an actor) sees: no luck in advantages."""
-    control_variate: bool = False
-    """Subtract the static policy's reward on the same sample path."""
+    control_variate: bool = True
+    """Subtract the static policy's reward on the same sample path, luck that no action changes; not
+    from difference rewards, which subtract a twin's."""
     eval_every: Count = 10
     """Updates between greedy evaluations; the best checkpoint so far is kept."""
     eval_seeds: Count = 32

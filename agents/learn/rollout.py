@@ -178,7 +178,9 @@ class Sampler:
 
         ``extra`` holds each period's shaping (B, node) and the twins' profit (B, agent).
         """
-        gained = profits - static if self.config.control_variate else profits
+        # A difference has its own control variate: the twin on the same path.
+        varied = self.config.control_variate and self.twins is None
+        gained = profits - static if varied else profits
         if self.setup.reward.shaping:
             gained = gained + np.array([shaped for shaped, _ in extra])
         streams = reward_streams(self.setup.world, gained, self.setup.reward)
