@@ -31,27 +31,16 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-suite_option = click.option(
-    "--suite",
-    type=click.Path(path_type=Path),
-    default=Path("scenarios/stress/standard.yaml"),
-    show_default=True,
-    help="Stress suite.",
-)
-gate_option = click.option(
-    "--gate",
-    type=click.Path(path_type=Path),
-    default=Path("scenarios/gates/default.yaml"),
-    show_default=True,
-    help="Gate file.",
-)
-registry_option = click.option(
-    "--registry",
-    type=click.Path(path_type=Path),
-    default=Path("registry"),
-    show_default=True,
-    help="Folder of the model registry.",
-)
+
+def _path_option(flag: str, default: str, words: str) -> Callable[[F], F]:
+    return click.option(
+        flag, type=click.Path(path_type=Path), default=Path(default), show_default=True, help=words
+    )
+
+
+suite_option = _path_option("--suite", "scenarios/stress/standard.yaml", "Stress suite.")
+gate_option = _path_option("--gate", "scenarios/gates/default.yaml", "Gate file.")
+registry_option = _path_option("--registry", "registry", "Folder of the model registry.")
 sabotage_option = click.option(
     "--sabotage",
     default="",
