@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 import twin
+from twin.exporters import geojson_text
 from twin.importers import ImportOptions, read_draft, write_scenario
 from twin.scenario import load
 
@@ -184,3 +185,25 @@ def test_demand_comes_back_day_by_day(tmp_path: Path) -> None:
     for row in rows(path):
         values = model.nodes[row["store"]].demand[row["sku"]].values
         assert values[days.index(row["date"])] == float(row["quantity"])
+
+
+def test_a_real_series_comes_back_day_by_day(tmp_path: Path) -> None:
+    path = DATA / "births_1959.csv"
+    model = written(tmp_path, "demand", path, stem="births")
+    expected = [float(row["Births"]) for row in rows(path)]
+    assert list(model.nodes["Births"].demand.values) == expected
+
+
+def test_real_ports_and_their_lanes_come_back(tmp_path: Path) -> None:
+    path = DATA / "ports.geojson"
+    written(tmp_path, "geojson", path)
+    told = json.loads(geojson_text(load(tmp_path / "made.yaml")))
+    assert geometry(told) == geometry(json.loads(path.read_text(encoding="utf-8")))
+
+
+def geometry(features: Table) -> list[tuple[str, str]]:
+    """Names of sites, none for lanes, and the coordinates of both."""
+    return sorted(
+        (feature["properties"].get("name", ""), json.dumps(feature["geometry"]))
+        for feature in features["features"]
+    )
