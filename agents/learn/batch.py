@@ -42,6 +42,7 @@ class Batch:
     rewards: Array  # (period, replication, reward stream) money
     alive: Flags | None = None  # (period, replication, agent) by groups; None: everybody, always
     cut_alive: Flags | None = None  # (cut, replication, agent) after each cut
+    ended: Flags | None = None  # (cut,) nothing follows; None: something always does
 
     def flagged(self) -> Batch:
         """The same with flags, true for everybody where there were none."""

@@ -70,6 +70,10 @@ class TrainConfig(Model):
     """Share of both learning rates that is left at the end of the budget, falling linearly."""
     gamma: Fraction = 0.97
     """Discount per period."""
+    horizon_end: Literal["truncation", "termination"] = "truncation"
+    """What the end of the horizon is. ``truncation``: watching stops, but the network runs on, and
+    what is in stock keeps its value. ``termination``: nothing counts afterwards; for problems whose
+    last orders cannot pay. Pathwise always counts what the horizon holds and nothing else."""
     lam: Fraction = 0.9
     """Lambda of generalised advantage estimation."""
     epochs: Count = 8

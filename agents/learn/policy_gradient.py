@@ -193,7 +193,10 @@ class PolicyGradient:
         if counts is not None:
             values = np.where(counts > 0, values, np.float32(0))  # nobody learnt these
         next_values = np.concatenate([values[1:], values[-1:]])
-        next_values[batch.cut] = critic.values(critic.cut_inputs(batch))
+        after = critic.values(critic.cut_inputs(batch))
+        if batch.ended is not None:
+            after[batch.ended] = 0
+        next_values[batch.cut] = after
         rewards = critic.rewards(batch)
         advantage, returns = advantages(
             rewards,

@@ -7,7 +7,8 @@ finds what the checkpoint's run saw, not what was written over it later.
     inputs_<g>     (slot, replication, step + cut, agent, in)   what agents saw; cuts come last
     choices_<g>    (slot, replication, step, agent, action)     index of the choice
     rewards        (slot, replication, step, stream)            money
-    following      (slot, step)                                 place of the next state's inputs
+    following      (slot, step)                                 place of the next state's inputs;
+                                                                -1 where nothing follows
     alive          (slot, replication, step + cut, agent)       who is in control, if that changes
     possible_<g>   (slot, replication, step + cut, agent, action, choice)  if states forbid choices
 """
@@ -40,7 +41,7 @@ class Sequences:
     inputs: list[Array]  # per group: (sequence, step + cut, agent, in)
     choices: list[NDArray[np.int64]]  # per group: (sequence, step, agent, action)
     rewards: Array  # (sequence, step, stream)
-    following: NDArray[np.int64]  # (sequence, step) place of the next state among the inputs
+    following: NDArray[np.int64]  # (sequence, step) place of the next state among the inputs, or -1
     alive: Flags | None = None  # (sequence, step + cut, agent) in control; None: everybody
     possible: list[Flags] | None = None  # per group: (sequence, step + cut, agent, action, choice)
     weight: float = 1.0  # share of the sequences that all ranks learn from in this step
@@ -180,7 +181,8 @@ class Replay:
         record["rewards"] = _replications_first(batch.rewards)
         steps = len(batch.cut)
         following = np.arange(1, steps + 1, dtype=np.int32)
-        following[batch.cut] = steps + np.arange(batch.cut.sum())
+        places = steps + np.arange(batch.cut.sum())
+        following[batch.cut] = places if batch.ended is None else np.where(batch.ended, -1, places)
         record["following"] = following
         if "alive" in self.fields:
             record["alive"] = self._alive(batch)

@@ -142,7 +142,7 @@ class Sampler:
         steps, states, profits, static, extra = [], [], [], [], []
         cut = np.zeros(periods, dtype=np.bool_)
         cut_states, cut_inputs = [], []
-        alive, cut_alive, cut_possible = [], [], []
+        alive, cut_alive, cut_possible, ended = [], [], [], []
         for k in range(periods):
             horizon = self.horizon
             if watch is not None and (k == 0 or cut[k - 1]):
@@ -156,12 +156,14 @@ class Sampler:
             phi = self._potential()
             without = self.twins.step(explorer, k) if self.twins else 0.0
             profits.append(horizon.step(horizon.decision([a.actions for a in acted])))
-            extra.append((shaping(phi, self._potential(), self.config.gamma), without))
+            shaped = shaping(phi, self._potential(), self.config.gamma, self._ended)
+            extra.append((shaped, without))
             steps.append(acted)
             if horizon.over or k == periods - 1:
                 cut[k] = True
                 cut_states.append(self._state())
                 cut_alive.append(self.horizon.alive)
+                ended.append(self._ended)
                 cut_possible.append([self.horizon.possible(g) for g in range(len(weights.layers))])
                 cut_inputs.append([g.inputs(self.horizon.vector) for g in self.setup.groups])
             if horizon.over:
@@ -170,7 +172,8 @@ class Sampler:
         gained, static_profit = np.array(profits), np.array(static)
         rewards = self._rewards(gained, static_profit, extra)
         seen = _columns_last(states), cut, _columns_last(cut_states)
-        batch = Batch(groups, *seen, rewards, *batch_flags(alive, cut_alive))
+        flags = batch_flags(alive, cut_alive)
+        batch = Batch(groups, *seen, rewards, *flags, np.array(ended) if any(ended) else None)
         return Segment(batch, _cost(gained), _cost(static_profit))
 
     def _rewards(self, profits: Floats, static: Floats, extra: list[tuple[Any, Any]]) -> Array:
@@ -187,6 +190,11 @@ class Sampler:
         if self.twins:
             streams = streams - np.array([without for _, without in extra])
         return streams.astype(np.float32)
+
+    @property
+    def _ended(self) -> bool:
+        """Whether nothing follows the current epoch."""
+        return self.horizon.over and self.config.horizon_end == "termination"
 
     def _potential(self) -> Floats | float:
         """Phi of each node at the current epoch: (B, node)."""

@@ -244,11 +244,13 @@ class ValueLearner(ABC):
         """Returns (sequence, step, column) from the values of all places, cuts included."""
         assert self.scale is not None
         rewards = (self.column_rewards(data.rewards) - self.mean) / self.scale
+        ended = data.following < 0
         following = np.take_along_axis(ahead, data.following[..., None], axis=1)
+        following[ended] = 0
         return lambda_returns(
             rewards.astype(np.float32),
             following,
-            data.following >= rewards.shape[1],
+            ended | (data.following >= rewards.shape[1]),
             self.config.gamma,
             self.options.lam,
             None if counts is None else counts > 0,
