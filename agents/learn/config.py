@@ -61,7 +61,8 @@ class TrainConfig(Model):
     critic_hidden: Widths = (64, 64)
     """Widths of the critic's tanh layers."""
     initial_log_std: float = -0.7
-    """Log of the initial standard deviation of actions; large noise ratchets stock up."""
+    """Log of the initial standard deviation of actions; large noise ratchets stock up. A run that
+    goes on from a parent takes over the parent's where that is smaller."""
     actor_rate: Positive = 3e-3
     """Adam's learning rate for the actors."""
     critic_rate: Positive = 3e-3
@@ -80,6 +81,9 @@ class TrainConfig(Model):
     """Passes over the data of an update."""
     critic_epochs: Count = 8
     """Passes of the critic."""
+    critic_first: Annotated[int, Field(ge=0)] = 0
+    """Updates at the start in which only the critic learns: one that knows nothing yet spoils actors
+    that come from a parent. mappo, ippo and happo."""
     minibatches: Count = 4
     """Gradient steps per pass."""
     clip_range: Positive = 0.2

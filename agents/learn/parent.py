@@ -83,9 +83,10 @@ def copy_cell(network: Mlp, parent: Parent, group: str) -> None:
 
 
 def copy_spread(log_std: Tensor, parent: Parent, group: str) -> None:
-    """Give a group's exploration the parent's spread."""
+    """Give a group's exploration the parent's spread, but no more than it has."""
     with torch.no_grad():
-        log_std.copy_(torch.from_numpy(_of_group(parent.log_std, group)))
+        theirs = torch.from_numpy(_of_group(parent.log_std, group)).to(log_std.device)
+        log_std.copy_(torch.minimum(log_std, theirs))
 
 
 def _of_group(found: dict[str, T], group: str) -> T:

@@ -82,6 +82,8 @@ class PolicyGradient:
         """
         order = stream(self.config.seed, f"minibatches/{number}")
         data, value_loss, explained = self.judge(batch, number, progress, order)
+        if number < self.config.critic_first:
+            return UpdateStats(0.0, value_loss, self._entropy(), 0.0, 0.0, explained)
         policy_loss, kl, clip_share = self._learn_policies(data, order, number)
         entropy = self._entropy()
         return UpdateStats(policy_loss, value_loss, entropy, kl, clip_share, explained)
