@@ -82,8 +82,8 @@ class TrainConfig(Model):
     critic_epochs: Count = 8
     """Passes of the critic."""
     critic_first: Annotated[int, Field(ge=0)] = 0
-    """Updates at the start in which only the critic learns: one that knows nothing yet spoils actors
-    that come from a parent. mappo, ippo and happo."""
+    """Updates at the start in which only the critic learns: before it knows anything it would spoil
+    actors that come from a parent. mappo, ippo and happo."""
     minibatches: Count = 4
     """Gradient steps per pass."""
     clip_range: Positive = 0.2
