@@ -2,8 +2,9 @@
 
 Runs in an environment of its own with torch, PettingZoo and what on-policy imports, this folder's
 parent and a checkout of on-policy on the path. Configuration, ``DummyVecEnv``, runner, replay
-buffer, policy and trainer are on-policy's own, the loop is that of its ``MPERunner.run``. That
-runner refuses continuous actions, so ``collect`` is ours: it hands them on as they were drawn.
+buffer, policy and trainer are on-policy's own, the loop is that of its ``MPERunner.run`` without
+saving and logging. That runner refuses continuous actions, so ``collect`` is ours: it hands them on
+as they were drawn.
 """
 
 import json
