@@ -111,6 +111,18 @@ class Collector:
         return np.array([[seen[name] for name in self.names] for seen in shown])
 
 
+@dataclass(frozen=True)
+class Played:
+    """A batch of the plain loop, step by step."""
+
+    seen: list[Tensor]  # (env, agent, seen)
+    acted: list[Tensor]  # (env, agent, action)
+    density: list[Tensor]  # (env, agent)
+    reward: list[Tensor]  # (env, agent)
+    value: list[Tensor]  # (env, agent)
+    ended: list[float]  # 1 where the step was an episode's last
+
+
 class PlainLoop:
     """A loop in the style of CleanRL's ppo_continuous_action: torch at every step, one Adam.
 
@@ -128,8 +140,8 @@ class PlainLoop:
         self.parameters = parameters
         self.seen = self._tensor([env.reset()[0] for env in envs])
 
-    def update(self) -> None:
-        """Collect one batch and learn from it."""
+    def collect(self) -> Played:
+        """One batch, what was seen after its last step included."""
         names = self.envs[0].possible_agents
         seen, acted, density, reward, value, ended = [], [], [], [], [], []
         for _ in range(STEPS):
@@ -148,9 +160,14 @@ class PlainLoop:
             self.seen = self._tensor(shown)
             reward.append(torch.tensor(gained))
             ended.append(float(over))
-        advantage, returns = self._advantages(reward, value, ended)
-        flat = [torch.stack(x).flatten(0, 1) for x in (seen, acted, density)]
-        self._learn(*flat, advantage.flatten(0, 1), returns.flatten(0, 1))
+        return Played(seen, acted, density, reward, value, ended)
+
+    def learn(self, played: Played) -> None:
+        """All epochs on one batch."""
+        advantage, returns = self._advantages(played)
+        stored = (played.seen, played.acted, played.density)
+        flat = [torch.stack(x).flatten(0, 1) for x in stored]
+        self._epochs(*flat, advantage.flatten(0, 1), returns.flatten(0, 1))
 
     def _judged(self, seen: Tensor, action: Tensor | None) -> tuple[Tensor, ...]:
         mean = self.actor(seen)
@@ -159,9 +176,8 @@ class PlainLoop:
         value = self.critic(seen.flatten(-2)).expand(*seen.shape[:-1])
         return action, normal.log_prob(action).sum(-1), normal.entropy().sum(-1), value
 
-    def _advantages(
-        self, reward: list[Tensor], value: list[Tensor], ended: list[float]
-    ) -> tuple[Tensor, Tensor]:
+    def _advantages(self, played: Played) -> tuple[Tensor, Tensor]:
+        reward, value, ended = played.reward, played.value, played.ended
         with torch.no_grad():
             following = self._judged(self.seen, None)[3]
         found, running = [], torch.zeros_like(following)
@@ -174,7 +190,7 @@ class PlainLoop:
         advantage = torch.stack(found[::-1])
         return advantage, advantage + torch.stack(value)
 
-    def _learn(
+    def _epochs(
         self, seen: Tensor, acted: Tensor, density: Tensor, advantage: Tensor, returns: Tensor
     ) -> None:
         for _ in range(self.epochs):

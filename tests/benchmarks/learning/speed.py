@@ -3,13 +3,17 @@
 quickstart   MAPPO end to end on the batch engine: rollout, update, evaluations, guard, audits;
              agent-steps/s
 foreign      a PettingZoo environment of 35 us a step, five agents, ten of them side by side, 2,000
-             joint frames a batch, 64-64 networks, ten epochs; joint steps/s. The learners take
-             turns so that a busy machine slows all alike. Ours takes each epoch in one gradient
-             step, the plain loop, as its model does, in four.
+             joint frames a batch, 64-64 networks, ten epochs; joint steps/s, and microseconds a
+             joint step for collecting a batch and for learning from it. Ours and the plain loop
+             take turns so that a busy machine slows both alike; the others follow. Ours and
+             on-policy take each epoch in one gradient step, the plain loop, as its model does, and
+             BenchMARL in four.
 
 Set OMP_NUM_THREADS=1. BenchMARL is installed into an environment of its own under .bench (once,
-from a package index) and runs after the others; without it its row says why. on-policy, HARL and
-EPyMARL are on no package index: what was measured of them elsewhere is printed as such.
+from a package index). on-policy is on no index: ``git clone
+https://github.com/marlbenchmark/on-policy``, then ``--on-policy FOLDER``; what it imports goes into
+an environment of its own too. A row that cannot be measured says why. HARL and EPyMARL are on no
+index either: what was measured of them elsewhere is printed as such.
 """
 
 from __future__ import annotations
@@ -17,38 +21,27 @@ from __future__ import annotations
 import argparse
 import os
 import statistics
-import subprocess
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from agents.learn.config import TrainConfig
 from agents.learn.run import TrainingRun
-from tests.benchmarks.engine.environments import python_of
-from tests.benchmarks.engine.rows import Peer
 from tests.benchmarks.learning.foreign import Collector, PlainLoop, mappo
+from tests.benchmarks.learning.others import Spent, benchmarl, on_policy
 from tests.benchmarks.learning.waiting import ENVS, STEP_US, STEPS, environments
 from twin.network.world import compile_world
 from twin.scenario import load
 
-ELSEWHERE = (
-    ("on-policy (DummyVec)", 1_316),
-    ("HARL mappo", 894),
-    ("EPyMARL mappo", 410),
-)
+ELSEWHERE = (("HARL mappo", 894), ("EPyMARL mappo", 410))
 """Joint steps/s of the same workload, measured once on another machine."""
-BENCHMARL = Peer(
-    "BenchMARL",
-    "1.5.2",
-    "benchmarl_waiting.py",
-    (("torch==2.13.0",), ("benchmarl==1.5.2", "pettingzoo==1.27.0")),
-)
-HERE = Path(__file__).parent
-CACHE = Path(".bench")
-PEER_LIMIT_S = 900
+Loop = tuple[Callable[[], Any], Callable[[Any], object]]
+"""Collects a batch; learns from what was collected."""
 
 
 def main() -> None:
@@ -56,52 +49,65 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--updates", type=int, default=40, help="of the quickstart")
+    parser.add_argument("--on-policy", type=Path, metavar="FOLDER", help="a checkout of on-policy")
     asked = parser.parse_args()
     torch.set_num_threads(1)
     print(f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores, torch {torch.__version__}")
     for epochs in (TrainConfig().epochs, 4):
         speed = _quickstart(asked.updates, epochs)
         print(f"quickstart, MAPPO, {epochs} epochs{speed:>15,.0f} agent-steps/s")
+    for name, spent in _in_turns(asked.rounds).items():
+        _print(name, _told(spent))
+    others = {
+        "on-policy (DummyVec)": partial(on_policy, asked.rounds, asked.on_policy),
+        "BenchMARL mappo": partial(benchmarl, asked.rounds),
+    }
+    for name, measured in others.items():
+        try:
+            _print(name, _told(measured()))
+        except RuntimeError as error:
+            _print(name, f"     not run: {error}")
+    for name, speed in ELSEWHERE:
+        _print(name, f"{speed:>8,.0f} joint steps/s, elsewhere")
+
+
+def _in_turns(rounds: int) -> dict[str, list[Spent]]:
+    """This project's learner and the plain loop, a batch each in turns; the first counts not."""
     learner, collector = mappo(10), Collector(environments(STEP_US))
     plain = PlainLoop(environments(STEP_US), 10)
-
-    def ours() -> None:
-        learner.update(collector.collect(learner, 0), 0, 0.0)
-
-    loops: dict[str, Callable[[], None]] = {
-        "this project's MAPPO": ours,
-        "CleanRL-style loop": plain.update,
+    loops: dict[str, Loop] = {
+        "this project's MAPPO": (
+            lambda: collector.collect(learner, 0),
+            lambda batch: learner.update(batch, 0, 0.0),
+        ),
+        "CleanRL-style loop": (plain.collect, plain.learn),
     }
-    found: dict[str, list[float]] = {name: [] for name in loops}
-    for round_ in range(asked.rounds + 1):
+    found: dict[str, list[Spent]] = {name: [] for name in loops}
+    for _ in range(rounds + 1):
         for name, loop in loops.items():
-            start = time.process_time()
-            loop()
-            if round_:
-                found[name].append(ENVS * STEPS / (time.process_time() - start))
-    for name, speeds in found.items():
-        print(f"foreign, {name:<24}{statistics.median(speeds):>8,.0f} joint steps/s")
-    print(f"foreign, {'BenchMARL mappo':<24}{_benchmarl(asked.rounds)}")
-    for name, speed in ELSEWHERE:
-        print(f"foreign, {name:<24}{speed:>8,.0f} joint steps/s, elsewhere")
+            found[name].append(_batch(*loop))
+    return {name: spent[1:] for name, spent in found.items()}
 
 
-def _benchmarl(rounds: int) -> str:
-    """The end of BenchMARL's row: its median, or why there is none."""
-    try:
-        python = python_of(BENCHMARL, CACHE)
-        done = subprocess.run(
-            [str(python), "-W", "ignore", str(HERE / "drivers" / BENCHMARL.driver), str(rounds)],
-            env={**os.environ, "PYTHONPATH": str(HERE), "OMP_NUM_THREADS": "1"},
-            capture_output=True,
-            text=True,
-            timeout=PEER_LIMIT_S,
-            check=True,
-        )
-        speeds = [float(word) for word in done.stdout.splitlines()[-1].split()]
-    except (RuntimeError, OSError, ValueError, subprocess.SubprocessError) as error:
-        return f"     not run: {error}"
-    return f"{statistics.median(speeds):>8,.0f} joint steps/s"
+def _batch(collect: Callable[[], Any], learn: Callable[[Any], object]) -> Spent:
+    start = time.process_time()
+    batch = collect()
+    collected = time.process_time()
+    learn(batch)
+    learnt = time.process_time()
+    frames = ENVS * STEPS * 1e-6
+    return Spent((collected - start) / frames, (learnt - collected) / frames)
+
+
+def _told(spent: Sequence[Spent]) -> str:
+    speed = 1e6 / statistics.median(each.whole_us for each in spent)
+    collect = statistics.median(each.collect_us for each in spent)
+    learn = statistics.median(each.learn_us for each in spent)
+    return f"{speed:>8,.0f} joint steps/s{collect:>8,.0f} us collecting{learn:>7,.0f} us learning"
+
+
+def _print(name: str, told: str) -> None:
+    print(f"foreign, {name:<24}{told}", flush=True)
 
 
 def _quickstart(updates: int, epochs: int) -> float:

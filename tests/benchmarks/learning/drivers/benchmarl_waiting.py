@@ -1,10 +1,12 @@
-"""BenchMARL's MAPPO in the waiting environment; prints joint steps per CPU second, batch by batch.
+"""BenchMARL's MAPPO in the waiting environment; prints what each batch took.
 
-Runs in an environment of its own with benchmarl, torch and PettingZoo, this folder's parent on the
-path. Ten environments, 2,000 joint frames a batch, ten epochs in minibatches of 500 frames, 64-64
+Prints one line of JSON: CPU microseconds a joint step of every batch, collecting and learning. Runs
+in an environment of its own with benchmarl, torch and PettingZoo, this folder's parent on the path.
+Ten environments, 2,000 joint frames a batch, ten epochs in minibatches of 500 frames, 64-64
 networks shared by all agents: as the other learners of the comparison.
 """
 
+import json
 import sys
 import tempfile
 import time
@@ -80,16 +82,21 @@ class WaitingTasks(Task):
 
 
 class Clock(Callback):
-    """CPU time from batch to batch."""
+    """CPU time of collecting, which ends with a batch, and of learning, which ends with its use."""
 
     def __init__(self):
         super().__init__()
-        self.last, self.speeds = None, []
+        self.last, self.collected, self.batches = None, 0.0, []
 
     def on_batch_collected(self, batch):
+        self.collected = time.process_time()
+
+    def on_train_end(self, training_td, group):
         now = time.process_time()
         if self.last is not None:
-            self.speeds.append(ENVS * STEPS / (now - self.last))
+            frames = ENVS * STEPS * 1e-6
+            taken = (self.collected - self.last, now - self.collected)
+            self.batches.append([seconds / frames for seconds in taken])
         self.last = now
 
 
@@ -120,7 +127,7 @@ def main(batches):
         config=config,
         callbacks=[clock],
     ).run()
-    print(*[f"{speed:.1f}" for speed in clock.speeds[1:]])
+    print(json.dumps(clock.batches[1:]))
 
 
 if __name__ == "__main__":
