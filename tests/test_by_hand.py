@@ -9,7 +9,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from agents.learn.by_hand import clipped_gains, network
+from agents.learn.adam import Adam
+from agents.learn.by_hand import ClippedGains, Pass, network
+from agents.learn.masked import huber, huber_slope, mean_over, portion
 from twin.exogenous.streams import stream
 
 ROWS, AGENTS, SEEN, ACTIONS, WIDTH = 12, 3, 5, 2, 7
@@ -67,6 +69,49 @@ def test_a_network_has_the_value_and_the_gradient_of_the_tape() -> None:
         torch.testing.assert_close(one, other)
 
 
+def test_a_pass_without_the_tape_has_its_value_and_its_gradient() -> None:
+    flat = [tensor.requires_grad_() for tensor in parameters(6)]
+    (rows, pull) = tensors(7, (ROWS, AGENTS, SEEN), (ROWS, AGENTS, ACTIONS))
+    found, expected = Pass(rows, flat), by_tape(rows, flat)
+    torch.testing.assert_close(found.out, expected.detach())
+    pairs = zip(found.gradients(pull), gradients((expected * pull).sum(), flat), strict=True)
+    for one, other in pairs:
+        assert not one.requires_grad
+        torch.testing.assert_close(one, other)
+
+
+@pytest.mark.parametrize("absent", [False, True])
+def test_slopes_of_means_and_losses_are_those_of_the_tape(absent: bool) -> None:
+    values, targets = tensors(8, (ROWS, AGENTS), (ROWS, AGENTS))
+    some = torch.from_numpy(np.arange(ROWS * AGENTS).reshape(ROWS, AGENTS) % 4 > 0)
+    who, values = some if absent else None, values.requires_grad_()
+    (slope,) = gradients(huber(values, targets, 0.7, who), [values])
+    torch.testing.assert_close(huber_slope(values.detach(), targets, 0.7, who), slope)
+    (share,) = gradients(mean_over(values, who), [values])
+    torch.testing.assert_close(portion(values.detach(), who) * torch.ones_like(values), share)
+
+
+def test_steps_are_those_of_torchs_own_optimiser_bit_for_bit() -> None:
+    """Clipped gradients too; a parameter without a gradient stays."""
+    shapes = [(3, 4), (4,), (2, 2)]
+    start = [tensor.float() for tensor in tensors(9, *shapes)]
+    mine, its = ([tensor.clone().requires_grad_() for tensor in start] for _ in range(2))
+    own = Adam(mine, 0.01)
+    other = torch.optim.Adam(its, lr=0.01, eps=1e-5, fused=True)
+    for step in range(4):
+        pulls = [tensor.float() for tensor in tensors(10 + step, *shapes)]
+        own.zero_grad()
+        other.zero_grad()
+        for k in range(3 if step % 2 else 2):
+            mine[k].grad, its[k].grad = pulls[k].clone(), pulls[k].clone()
+        norm = torch.nn.utils.clip_grad_norm_(its, 0.5 if step < 2 else 50.0)
+        assert own.shorten(0.5 if step < 2 else 50.0) == norm.item()
+        own.step()
+        other.step()
+    for one, another in zip(mine, its, strict=True):
+        assert torch.equal(one, another)
+
+
 @pytest.mark.parametrize("absent", [False, True])
 def test_clipped_gains_have_the_value_and_the_gradient_of_the_tape(absent: bool) -> None:
     flat = [tensor.requires_grad_() for tensor in parameters(2)]
@@ -80,19 +125,17 @@ def test_clipped_gains_have_the_value_and_the_gradient_of_the_tape(absent: bool)
     alive = torch.from_numpy(np.arange(ROWS * AGENTS).reshape(ROWS, AGENTS) % 3 > 0)
     given = (log_std, used, (inputs, actions, old), advantage)
     who = alive if absent else None
-    gains, log_ratio = clipped_gains(flat, *given, CLIP, who)
+    found = ClippedGains(flat, *given, CLIP, who)
     expected = gains_by_tape(flat, *given, who)
-    torch.testing.assert_close(gains, expected)
-    moved = (log_ratio.exp() - 1).abs() > CLIP
+    torch.testing.assert_close(found.gains, expected.detach())
+    moved = (found.log_ratio.exp() - 1).abs() > CLIP
     assert moved.any()
     assert not moved.all()
-    assert not log_ratio.requires_grad
     weights = tensors(5, (ROWS, AGENTS))[0]
-    if absent:
-        weights = torch.where(alive, weights, 0.0)
+    masked = torch.where(alive, weights, 0.0) if absent else weights
     pairs = zip(
-        gradients((gains * weights).sum(), [*flat, log_std]),
-        gradients((expected * weights).sum(), [*flat, log_std]),
+        found.gradients(weights),
+        gradients((expected * masked).sum(), [log_std, *flat]),
         strict=True,
     )
     for one, other in pairs:

@@ -77,7 +77,7 @@ def test_the_steps_are_smaller_after_each_rollback_and_the_last_updates_hold(
     rows = []
     while not run.over:
         rows.append(run.advance())
-        rate = run.learner.actor_adam.param_groups[0]["lr"]  # type: ignore[attr-defined]
+        rate = run.learner.actor_adam.rate  # type: ignore[attr-defined]
         assert rate <= 0.3
     assert run.guard.rollbacks >= 1
     assert run.guard.rate_scale == pytest.approx(0.25**run.guard.rollbacks)

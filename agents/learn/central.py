@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from agents.checkpoint.groups import Layers, forward
+from agents.learn.adam import Adam
 from agents.learn.batch import Array
 from agents.learn.config import TrainConfig
 from agents.learn.differentiable import Run, columns, layers_of
@@ -24,7 +25,7 @@ from agents.learn.networks import ACTOR_HEAD_GAIN, Mlp
 from agents.learn.rollout import SEEDS_PER_RUN
 from agents.learn.setup import Setup
 from agents.learn.straight_through import StraightThrough
-from agents.learn.tensors import descend, make_adam, set_rate
+from agents.learn.tensors import descend
 from twin.engine.batch import BatchEngine
 from twin.env.act import Codec
 from twin.exogenous.streams import stream
@@ -83,7 +84,7 @@ class Central:
         self.network = Mlp(sizes, ACTOR_HEAD_GAIN, generator).to(self.device)
         with torch.no_grad():
             self.network.linear[-1].bias.copy_(torch.from_numpy(self.shape.start))
-        self.adam = make_adam(self.network, config.pathwise.rate)
+        self.adam = Adam(self.network.parameters(), config.pathwise.rate)
         static = evaluate_static(setup, evaluation_seeds(SCALE_SEEDS))
         self.money = max(float(np.abs(static).mean()), 1e-9)
         self.xp = StraightThrough(config.pathwise.sharpness)
@@ -93,7 +94,7 @@ class Central:
     def learn(self, number: int, progress: float) -> float:
         """One step on fresh sample paths; their mean cost per period."""
         config, world = self.config, self.setup.world
-        set_rate(self.adam, config.pathwise.rate * (1 - progress * (1 - config.final_rate_share)))
+        self.adam.rate = config.pathwise.rate * (1 - progress * (1 - config.final_rate_share))
         count = config.replications
         first = TRAINING_SEEDS + config.seed * SEEDS_PER_RUN + number * count
         engine = BatchEngine(

@@ -7,7 +7,7 @@ across many orders of magnitude").
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -15,10 +15,14 @@ import torch
 from torch import Tensor, nn
 
 from agents.learn.batch import Array, Batch, Flags
+from agents.learn.by_hand import Pass
 from agents.learn.config import TrainConfig
 from agents.learn.networks import Mlp, make_critic, make_own_critic
 from agents.learn.normaliser import ValueNormaliser
 from agents.learn.setup import Setup
+
+Judged = tuple[Tensor, Callable[[Tensor], list[Tensor]]]
+"""Normalised values (row, column), and what leads from their gradients to the parameters'."""
 
 
 class Critic(Protocol):
@@ -37,8 +41,8 @@ class Critic(Protocol):
     def cut_inputs(self, batch: Batch) -> list[Array]:
         """The same for the true states after each cut: each (cut, replication, ...)."""
 
-    def normalised_values(self, inputs: Sequence[Tensor]) -> Tensor:
-        """(..., column) in standard deviations."""
+    def judge(self, inputs: Sequence[Tensor]) -> Judged:
+        """Values in standard deviations, and the way back to all parameters, network by network."""
 
     def normalised(self, values: Array) -> Array:
         """Values in standard deviations from the mean of the returns."""
@@ -73,19 +77,18 @@ class CentralCritic:
         """The true global states after each cut."""
         return [batch.cut_states]
 
-    def normalised_values(self, inputs: Sequence[Tensor]) -> Tensor:
-        """(..., stream) in standard deviations."""
-        values: Tensor = self.network(inputs[0])
-        return values
+    def judge(self, inputs: Sequence[Tensor]) -> Judged:
+        """Values in standard deviations, and the way back."""
+        found = Pass(inputs[0], self.network.flat)
+        return found.out, found.gradients
 
     def normalised(self, values: Array) -> Array:
         """Values in standard deviations from the mean of the returns."""
         return self.normaliser.normalised(values)
 
-    @torch.no_grad()
     def values(self, inputs: Sequence[Array]) -> Array:
         """(..., stream) money."""
-        found = self.network(torch.from_numpy(inputs[0]).to(self.device))
+        found, _ = self.judge([torch.from_numpy(inputs[0]).to(self.device)])
         return self.normaliser.restored(found.cpu().numpy())
 
     def renormalise(self, returns: Array, counted: Flags | None = None) -> None:
@@ -125,21 +128,26 @@ class OwnCritic:
         """What they would have seen after each cut."""
         return [group.cut_inputs for group in batch.groups]
 
-    def normalised_values(self, inputs: Sequence[Tensor]) -> Tensor:
-        """(..., agent) in standard deviations."""
+    def judge(self, inputs: Sequence[Tensor]) -> Judged:
+        """Values in standard deviations, and the way back."""
         pairs = zip(self.networks.values(), inputs, strict=True)
-        return torch.cat([network(seen)[..., 0] for network, seen in pairs], -1)
+        found = [Pass(seen, network.flat) for network, seen in pairs]
+
+        def back(pull: Tensor) -> list[Tensor]:
+            parts = [pull[..., at, None] for at in self.slices]
+            return [g for own, part in zip(found, parts, strict=True) for g in own.gradients(part)]
+
+        return torch.cat([own.out[..., 0] for own in found], -1), back
 
     def normalised(self, values: Array) -> Array:
         """Values in standard deviations from the mean of the group's returns."""
         pairs = zip(self.normalisers.values(), self.slices, strict=True)
         return np.concatenate([n.normalised(values[..., at]) for n, at in pairs], -1)
 
-    @torch.no_grad()
     def values(self, inputs: Sequence[Array]) -> Array:
         """(..., agent) money."""
         tensors = [torch.from_numpy(seen).to(self.device) for seen in inputs]
-        found = self.normalised_values(tensors).cpu().numpy()
+        found = self.judge(tensors)[0].cpu().numpy()
         pairs = zip(self.normalisers.values(), self.slices, strict=True)
         return np.concatenate([n.restored(found[..., at]) for n, at in pairs], -1)
 

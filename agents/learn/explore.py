@@ -82,23 +82,21 @@ class Gaussian:
         self.setup, self.weights = setup, weights
         self.forward = forward_of(weights, config)
         rng = stream(config.seed, f"exploration/{update}")
-        self.noise: list[Array] = [  # (period, agent, action, B) per group
-            rng.standard_normal(
-                (config.segment, *group.used.shape, config.replications), dtype=np.float32
-            )[..., setup.share.columns]
-            for group in setup.groups
-        ]
+        self.noise: list[Array] = []  # (period, agent, action, B) per group
+        self.log_probability: list[Array] = []  # (period, agent, B) of what it leads to
+        for group, log_std in zip(setup.groups, weights.log_std, strict=True):
+            shape = (config.segment, *group.used.shape, config.replications)
+            noise = rng.standard_normal(shape, dtype=np.float32)[..., setup.share.columns]
+            density = 0.5 * noise**2 + log_std[..., None] + HALF_LOG_2PI
+            self.noise.append(np.exp(log_std)[..., None] * noise)
+            self.log_probability.append(-(density * group.used[..., None]).sum(axis=2))
 
     def act(self, g: int, vector: Floats, k: int, horizon: Horizon) -> Acted:
         """Mean plus noise, and the log density of the sum."""
-        group, log_std = self.setup.groups[g], self.weights.log_std[g]
-        noise = _repeated(self.noise[g][k], vector)
-        inputs = group.inputs(vector)
-        std: Array = np.exp(log_std)
+        inputs = self.setup.groups[g].inputs(vector)
         mean = self.forward(g, inputs, horizon.memory)
-        actions = mean + std[..., None] * noise
-        density = (0.5 * noise**2 + log_std[..., None] + HALF_LOG_2PI) * group.used[..., None]
-        return Acted(inputs, actions, actions, -density.sum(axis=1))
+        actions = mean + _repeated(self.noise[g][k], vector)
+        return Acted(inputs, actions, actions, self.log_probability[g][k])
 
 
 class EpsilonGreedy:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from agents.learn.absence import Flags, absent_of
 from agents.learn.batch import Array
 from agents.learn.decided import Decision
+from agents.learn.decode import Decoder
 from agents.learn.memory import Memory
 from agents.learn.setup import Setup
 from agents.learn.sight import Sight
@@ -30,6 +32,7 @@ class Horizon:
 
     ``vector`` is the global vector of the current epoch with a zero appended: (state + 1, B). After
     the last decision it is the true final one. With a ``sight`` what agents see stands after it.
+    It is made when somebody looks: the static policy does not.
     """
 
     def __init__(
@@ -54,12 +57,23 @@ class Horizon:
         self.engine = engine or BatchEngine(world, path, keep_rows=False)
         self.decisions: list[Decision] = []
         self.over = False
+        self._vector: Array | None = None
+        self._before: Array | None = None
         self._advance()
 
     @property
     def t(self) -> int:
         """The current epoch."""
         return self.engine.t
+
+    @property
+    def vector(self) -> Any:
+        """What can be seen at the current epoch: (state + 1, B), or more with a ``sight``."""
+        if self._vector is None:
+            vector = global_vector(self.world, self.engine, np, self._before)
+            padded = np.concatenate([vector, np.zeros_like(vector[:1])])
+            self._vector = self.sight.seen(self.t, padded) if self.sight else padded
+        return self._vector
 
     @property
     def alive(self) -> Flags:
@@ -81,6 +95,11 @@ class Horizon:
             seen = self.vector[group.places[i, : mask.codec.spec.size]]
             found[i, : mask.codec.action_size] = mask.possible(seen)
         return found
+
+    @cached_property
+    def _decoder(self) -> Decoder:
+        position = self.engine.inventory_position()
+        return Decoder(self.setup, position, np, self.sight is not None)
 
     def static_decision(self) -> Decision:
         """What the network does where no agent decides: order up to the levels, no truck waits."""
@@ -108,17 +127,7 @@ class Horizon:
 
     def decision(self, actions: Sequence[Array]) -> Decision:
         """The network's decision where each group's agents act: (agent, action, B) per group."""
-        orders, vehicles, min_load = self.static_decision()
-        for group, acts in zip(self.setup.groups, actions, strict=True):
-            for i, codec in enumerate(group.codecs):
-                spec = codec.spec
-                observation = self.vector[group.places[i, : spec.size]]
-                wish = codec.decode(observation, acts[i, : codec.action_size])
-                if spec.role == "replenish":
-                    orders[spec.lanes] = wish.reshape(len(spec.lanes), -1, wish.shape[-1])
-                else:
-                    vehicles[spec.lanes], min_load[spec.lanes] = np.split(wish, 2)
-        decision = orders, vehicles, min_load
+        decision = self._decoder(self.engine, self.vector, actions)
         if self.sight is not None and self.sight.holds:
             decision = self.sight.held(decision, self.static_decision())
         if self.absent is not None:
@@ -138,9 +147,9 @@ class Horizon:
         self.over = not seen or self.engine.t >= self.setup.world.periods
         if not seen:
             return
-        vector = global_vector(self.world, self.engine)
-        padded = np.concatenate([vector, np.zeros_like(vector[:1])])
-        self.vector = self.sight.seen(self.t, padded) if self.sight else padded
+        self._before, self._vector = self._vector, None
+        if self.sight is not None:
+            _ = self.vector  # it remembers what was true, to show it late
 
 
 def paths(world: World, seeds: Sequence[int], dtype: Any = None) -> BatchPath:

@@ -65,9 +65,29 @@ def mean_over(values: Tensor, alive: Tensor | None) -> Tensor:
     return torch.where(alive, values, 0.0).sum() / alive.sum().clamp(min=1)
 
 
+def portion(values: Tensor, alive: Tensor | None) -> Tensor | float:
+    """What each entry counts for in ``mean_over``: the mean's gradient."""
+    if alive is None:
+        return 1.0 / values.numel()
+    return alive / alive.sum().clamp(min=1)
+
+
+def split_columns(pull: Tensor | float, sizes: Sequence[int]) -> Sequence[Tensor | float]:
+    """Columns of a portion, part by part; a number is the same in all of them."""
+    if isinstance(pull, float):
+        return [pull] * len(sizes)
+    return torch.split(pull, list(sizes), 1)
+
+
 def huber(values: Tensor, targets: Tensor, delta: float, judged: Tensor | None) -> Tensor:
     """Mean Huber loss over what is ``judged``; over everything for None."""
     if judged is None:
         return nn.functional.huber_loss(values, targets, delta=delta)
     errors = nn.functional.huber_loss(values, targets, reduction="none", delta=delta)
     return mean_over(errors, judged)
+
+
+def huber_slope(values: Tensor, targets: Tensor, delta: float, judged: Tensor | None) -> Tensor:
+    """The gradient of ``huber`` by the values."""
+    slope = (values - targets).clamp_(-delta, delta)
+    return slope.mul_(portion(values, judged))

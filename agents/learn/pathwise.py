@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from agents.learn.adam import Adam
 from agents.learn.batch import Array, Batch, Weights
 from agents.learn.config import TrainConfig
 from agents.learn.differentiable import GroupTensors, Run, columns, detached, layers_of
@@ -32,9 +33,7 @@ from agents.learn.straight_through import StraightThrough
 from agents.learn.tensors import (
     Arrays,
     descend,
-    make_adam,
     restore_tensors,
-    set_rate,
     tensor_arrays,
 )
 
@@ -64,7 +63,7 @@ class Pathwise:
         )
         self.gather = [GroupTensors.of(group, self.device) for group in setup.groups]
         self.means = nn.ModuleList(actor.mean for actor in self.actors)
-        self.adam = make_adam(self.means, self.own.rate)
+        self.adam = Adam(self.means.parameters(), self.own.rate)
         static = evaluate_static(setup, evaluation_seeds(SCALE_SEEDS))
         self.scale = max(float(np.abs(static).mean()), 1e-9)
         self.starts: list[Run] = []
@@ -91,7 +90,7 @@ class Pathwise:
         Raises TrainingError when the cost or its gradient is not a finite number.
         """
         share = 1 - progress * (1 - self.config.final_rate_share)
-        set_rate(self.adam, self.own.rate * share * self.rate_scale)
+        self.adam.rate = self.own.rate * share * self.rate_scale
         total = torch.zeros((), device=self.device)
         left, periods = self.config.segment, self.setup.world.periods
         for run in self.starts:

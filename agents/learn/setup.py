@@ -138,11 +138,10 @@ class Setup:
         action changes (Mao et al. 2019, "Variance Reduction for Reinforcement Learning in
         Input-Driven Environments"): luck with demand then stays out of the advantages.
         """
-        ahead = [
-            demand[t + 1 + j][self.customers] * self.demand_scale for j in range(self.foresight)
-        ]
+        nodes, products = self.customers
+        ahead = demand[t + 1 : t + 1 + self.foresight, nodes, products] * self.demand_scale
         true = vector[: len(self.state_scale)]
-        parts = [true * self.state_scale[:, None], *ahead]
+        parts = [true * self.state_scale[:, None], ahead.reshape(-1, true.shape[-1])]
         if alive is not None:
             parts.append(alive.astype(np.float64))
         return np.concatenate(parts).astype(np.float32)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,25 +11,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.optim import Adam
 
+from agents.learn.adam import Adam
 from agents.learn.ranks import ALONE, Ranks
 from twin.errors import DivergenceError
 
-ADAM_EPSILON = 1e-5
 Arrays = dict[str, NDArray[Any]]
-
-
-def make_adam(module: nn.Module, rate: float) -> Adam:
-    """Adam over all parameters of a module."""
-    options: dict[str, Any] = {"lr": rate, "eps": ADAM_EPSILON, "fused": True}
-    return Adam(module.parameters(), **options)
-
-
-def set_rate(adam: Adam, rate: float) -> None:
-    """Change the learning rate."""
-    for group in adam.param_groups:
-        group["lr"] = rate
 
 
 def descend(
@@ -49,18 +36,30 @@ def descend(
     """
     if not ranks.alone:
         loss = loss * weight
-    adam.zero_grad(set_to_none=True)
+    adam.zero_grad()
     loss.backward()  # type: ignore[no-untyped-call]
-    parameters = adam.param_groups[0]["params"]
-    mean = ranks.sum_gradients(parameters, loss)
-    norm = nn.utils.clip_grad_norm_(parameters, longest)
-    for what, value in ((name, mean), (f"gradient of the {name}", norm.item())):
+    return step_down(loss, adam, longest, name, number, ranks)
+
+
+def step_down(
+    loss: Tensor, adam: Adam, longest: float, name: str, number: int, ranks: Ranks = ALONE
+) -> float:
+    """The same, where the parameters hold their gradients already; rank by rank weighted."""
+    mean = ranks.sum_gradients(adam.parameters, loss)
+    norm = adam.shorten(longest)
+    for what, value in ((name, mean), (f"gradient of the {name}", norm)):
         if not math.isfinite(value):
             raise DivergenceError(
                 f"{what} is not finite", f"update {number}", str(value), "a finite number"
             )
     adam.step()
     return mean
+
+
+def put_gradients(parameters: Sequence[Tensor], gradients: Sequence[Tensor]) -> None:
+    """Give each parameter its gradient."""
+    for parameter, gradient in zip(parameters, gradients, strict=True):
+        parameter.grad = gradient
 
 
 def tensor_arrays(modules: Mapping[str, nn.Module], adams: Mapping[str, Adam]) -> Arrays:
@@ -70,9 +69,7 @@ def tensor_arrays(modules: Mapping[str, nn.Module], adams: Mapping[str, Adam]) -
         for key, tensor in module.state_dict().items():
             arrays[f"module/{name}/{key}"] = _copy(tensor)
     for name, adam in adams.items():
-        for index, state in adam.state_dict()["state"].items():
-            for key, tensor in state.items():
-                arrays[f"adam/{name}/{index}/{key}"] = _copy(tensor)
+        arrays |= {f"adam/{name}/{key}": _copy(tensor) for key, tensor in adam.state()}
     return arrays
 
 
@@ -86,13 +83,9 @@ def restore_tensors(
             {key: torch.from_numpy(np.array(arrays[f"module/{name}/{key}"])) for key in keys}
         )
     for name, adam in adams.items():
-        states: dict[int, dict[str, Tensor]] = {}
         prefix = f"adam/{name}/"
-        for key, array in arrays.items():
-            if key.startswith(prefix):
-                index, what = key.removeprefix(prefix).split("/")
-                states.setdefault(int(index), {})[what] = torch.from_numpy(np.array(array))
-        adam.load_state_dict({**adam.state_dict(), "state": states})
+        own = {key.removeprefix(prefix): key for key in arrays if key.startswith(prefix)}
+        adam.restore({key: torch.from_numpy(np.array(arrays[at])) for key, at in own.items()})
 
 
 def _copy(tensor: Tensor) -> NDArray[Any]:

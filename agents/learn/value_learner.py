@@ -23,6 +23,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from agents.learn.adam import Adam
 from agents.learn.batch import Array, Batch, Flags, Weights
 from agents.learn.config import TrainConfig
 from agents.learn.grid import action_grid, prior_values
@@ -37,9 +38,7 @@ from agents.learn.storage import Storage
 from agents.learn.tensors import (
     Arrays,
     descend,
-    make_adam,
     restore_tensors,
-    set_rate,
     tensor_arrays,
 )
 from twin.exogenous.streams import stream
@@ -69,7 +68,7 @@ class ValueLearner(ABC):
             for g, prior in zip(setup.groups, priors, strict=True)
         ]
         self.targets = copy.deepcopy(self.networks)
-        self.adam = make_adam(nn.ModuleList(self.networks), self.options.rate)
+        self.adam = Adam(nn.ModuleList(self.networks).parameters(), self.options.rate)
         self.ranks = setup.ranks
         self.replay = Replay(setup, config, folder, storage)
         self.streams = np.concatenate([g.streams for g in setup.groups])
@@ -108,7 +107,7 @@ class ValueLearner(ABC):
         """
         self.progress = progress
         share = 1 - progress * (1 - self.config.final_rate_share)
-        set_rate(self.adam, self.options.rate * share * self.rate_scale)
+        self.adam.rate = self.options.rate * share * self.rate_scale
         waited = self.replay.append(number, batch)
         if self.scale is None:
             self._measure(self.column_rewards(batch.rewards))

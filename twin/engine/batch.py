@@ -22,6 +22,7 @@ from twin.engine.batch_rules import BatchRules, unused_flows
 from twin.engine.batch_serving import BatchCounter
 from twin.engine.batch_shelf import BatchShelf
 from twin.engine.batch_support import refuse_unknown
+from twin.engine.bounds import at_least
 from twin.engine.ledger import Quantities, shapes_of
 from twin.engine.placing import OrderDesk, State
 from twin.env.observe import RECENT
@@ -167,7 +168,7 @@ class BatchEngine:
 
     def _throw_away(self, spoiled: Any) -> None:
         """Write spoiled units (node, product, B) off."""
-        self.on_hand = self.xp.clip(self.on_hand - spoiled, 0, None)
+        self.on_hand = at_least(self.on_hand - spoiled, 0, self.xp)
         self._row["wasted"] = plus(self._row.get("wasted"), spoiled)
 
     def profit_row(self) -> Any:
@@ -216,7 +217,7 @@ class BatchEngine:
     def _desk_state(self) -> State | None:
         if not self._desk.looks_at_state:
             return None
-        free = self.xp.clip(self.on_hand - self.owed(), 0, None)
+        free = at_least(self.on_hand - self.owed(), 0, self.xp)
         free = free if self.arrays.endless is None else free + self.arrays.endless
         arriving = self._arrived_orders(0 * self.under_way)
         return State(self.inventory_position(), free, self.path.lane_open[self.t], arriving)
@@ -274,8 +275,8 @@ class BatchEngine:
             shipped = xp.floor(shipped + arrays.slack)
         claimed = arrays.recipes.claimed(shipped)
         rest = self.on_hand - claimed * arrays.limited
-        self.on_hand = rest if arrays.independent else xp.clip(rest, 0, None)
-        self.book = xp.clip(self.book - shipped, 0, None)
+        self.on_hand = rest if arrays.independent else at_least(rest, 0, xp)
+        self.book = at_least(self.book - shipped, 0, xp)
         scrapped = self._rules.scrapped(shipped, self.t)
         on_the_road = shipped if scrapped is None else shipped - scrapped
         self.transit = self.transit + on_the_road
@@ -319,7 +320,7 @@ class BatchEngine:
 
     def _stock(self) -> Any:
         """On hand as far as it is there: independent links can owe more than there is."""
-        return self.xp.clip(self.on_hand, 0, None) if self.arrays.independent else self.on_hand
+        return at_least(self.on_hand, 0, self.xp) if self.arrays.independent else self.on_hand
 
     def _receive(self, where: Any | None = None) -> None:
         """Put what has arrived on hand, as far as there is room; ``where`` picks replications."""
@@ -337,7 +338,7 @@ class BatchEngine:
                 wasted = arrays.brought(gone - taken)
                 self._row["wasted"] = plus(self._row.get("wasted"), wasted)
             self.dock = self.dock - gone
-        self.transit = xp.clip(self.transit - gone, 0, None)
+        self.transit = at_least(self.transit - gone, 0, xp)
         self.on_hand = self.on_hand + arrays.brought(taken)
         self._row["received"] = plus(self._row.get("received"), gone)
         if self._shelf is not None:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from twin.engine.batch_limits import BatchLimit
 from twin.engine.batch_path import BatchPath, as_array
 from twin.engine.batch_recipes import BatchRecipes
+from twin.engine.bounds import at_least
 from twin.engine.fleet import DUST
 from twin.network.incidence import lane_sum
 from twin.network.world import FleetSpec, Prices, World
@@ -76,7 +77,7 @@ class WorldArrays:
 
         All of nothing can be met, so that the first unit of a wish has a gradient too.
         """
-        wish = self.xp.clip(want, TINY, None)
+        wish = at_least(want, TINY, self.xp)
         return self.xp.minimum(wish, have) / wish
 
     def sent(self, x: Any) -> Any:

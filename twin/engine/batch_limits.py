@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from twin.engine.bounds import at_least
 from twin.network.limits import Limit
 
 
@@ -35,7 +36,7 @@ class BatchLimit:
         for d, load in enumerate(self.loads(units)):
             room = self.most[d]
             if inside is not None:
-                room = self.xp.clip(room - inside[d], 0, None)
+                room = at_least(room - inside[d], 0, self.xp)
             share = self._share(room, load, ratio)
             total = share if total is None else self.xp.minimum(total, share)
         return total

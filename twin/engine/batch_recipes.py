@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from twin.engine.bounds import at_least
 from twin.network.incidence import lane_sum
 from twin.network.recipes import Bill
 from twin.network.world import World
@@ -70,7 +71,7 @@ class BatchRecipes:
             part = self._share(wishes, ratio(stock, self.claimed(wishes)))
             granted = part if granted is None else granted + part
             if len(self.ranks) > 1:
-                stock = self.xp.clip(stock - self.claimed(part), 0, None)
+                stock = at_least(stock - self.claimed(part), 0, self.xp)
         return granted
 
     def grant_each(self, want: Any, stock: Any, ratio: Callable[[Any, Any], Any]) -> Any:

@@ -13,6 +13,7 @@ import numpy as np
 from twin.engine.batch_arrays import WorldArrays
 from twin.engine.batch_limits import over_products
 from twin.engine.batch_path import BatchPath
+from twin.engine.bounds import at_least
 from twin.engine.rules import DUST
 from twin.network.world import World
 
@@ -70,7 +71,7 @@ class BatchRules:
         if self.path.fleet_up is None:
             return idle
         down = self.xp.ceil((1 - self.path.fleet_up[t]) * count - self.arrays.slack)
-        return self.xp.clip(idle - down, 0, None)
+        return at_least(idle - down, 0, self.xp)
 
     def surcharge(self, shipped: Any, t: int) -> Any | None:
         """Money above the list price: (lane, B); None where prices stay."""

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from twin.engine.bounds import at_least
 from twin.engine.clock import ARRIVAL, Clock, snapped
 from twin.engine.decision import Decision
 from twin.exogenous.path import SamplePath
@@ -38,7 +39,7 @@ def vehicles_for(
     wanted = xp.minimum(wanted, allowed)
     running = xp.cumsum(wanted, 0)
     total = running[-1:]
-    shared = xp.floor((2 * running * idle + total) / (2 * xp.clip(total, 1, None)))
+    shared = xp.floor((2 * running * idle + total) / (2 * at_least(total, 1, xp)))
     running = xp.where(total > idle, shared, running)
     return running - xp.concatenate([xp.zeros_like(running[:1]), running[:-1]], 0)
 

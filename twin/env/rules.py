@@ -11,6 +11,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
+from twin.engine.bounds import at_least
 from twin.network.world import World
 
 RuleKind = Literal["constant", "base_stock", "weekday_base_stock", "s_s", "r_q"]
@@ -44,14 +45,14 @@ class OrderingRule:
         level = self.level[t % len(self.level)][node]
         if self.kind == "constant":
             return level + 0 * position
-        gap = xp.clip(level - position, 0, None)
+        gap = at_least(level - position, 0, xp)
         if self.kind not in WITH_REORDER:
             return gap
         reorder = self.reorder[0][node]
         if self.kind == "r_q":
-            batch = xp.clip(level - reorder, 0, None)
-            short = xp.clip(reorder - position, 0, None)
-            gap = batch * (1 + xp.floor(short / xp.clip(batch, LEAST_BATCH, None) + DUST))
+            batch = at_least(level - reorder, 0, xp)
+            short = at_least(reorder - position, 0, xp)
+            gap = batch * (1 + xp.floor(short / at_least(batch, LEAST_BATCH, xp) + DUST))
         return xp.where(position <= reorder + DUST, gap, 0 * gap)
 
     def for_columns(self) -> OrderingRule:
