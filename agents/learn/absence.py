@@ -50,8 +50,13 @@ class Absent:
                 decision[part][lanes] = np.where(alive, decision[part][lanes], instead)
 
 
-def absent_of(setup: Setup, path: BatchPath, killed: Flags | None = None) -> Absent | None:
-    """Who is absent on some sample paths, besides the ``killed``; None where nobody ever is."""
+def absent_of(
+    setup: Setup, path: BatchPath, killed: Flags | None = None, unmanned: int = 0
+) -> Absent | None:
+    """Who is absent on some sample paths, besides the ``killed``; None where nobody ever is.
+
+    From the last ``unmanned`` networks nobody can be absent.
+    """
     members = tuple(codec for group in setup.groups for codec in group.codecs)
     shape = (len(path.demand), len(members), path.replications)
     alive = np.ones(shape, dtype=np.bool_)
@@ -60,6 +65,7 @@ def absent_of(setup: Setup, path: BatchPath, killed: Flags | None = None) -> Abs
         alive &= np.asarray(path.node_open)[:, homes] > 0
     if killed is not None:
         alive &= ~np.tile(killed, shape[-1] // killed.shape[-1])
+    alive[..., shape[-1] - unmanned :] = True
     return None if alive.all() else Absent(members, alive, setup.absence.standby == "stop")
 
 

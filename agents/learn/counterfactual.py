@@ -1,26 +1,29 @@
-"""Twins in which one agent each plays the static policy: what difference rewards subtract.
+"""What plays beside the training networks, on the same sample paths, in one wide batch.
 
-All of them run closed loop beside the training networks, on the same sample paths and with the same
-exploration noise: the other agents react to the replacement. What a twin earns depends on nothing
-that its agent does in training, so subtracting it changes no expected gradient, only the noise.
-Agent i's twins are replications i B .. (i + 1) B of one wide batch.
+    block          networks in which                              for
+    0              every agent acts                               learning
+    1 .. agents    one agent each plays the static policy         difference rewards
+    last           the static policy plays alone                  the control variate
+
+Twins run closed loop with the networks' exploration noise: the other agents react to the
+replacement. What a twin earns depends on nothing that its agent does in training, so subtracting it
+changes no expected gradient, only the noise. Small arrays cost hardly more when they are wider, so
+all blocks are stepped together.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.learn.explore import Explorer
 from twin.engine.batch import BatchPath
 from twin.env.agents import AgentSpec
 
 if TYPE_CHECKING:
     from agents.learn.decided import Decision
-    from agents.learn.horizon import Horizon
 
 Floats = NDArray[np.float64]
 
@@ -34,31 +37,61 @@ def widened(path: BatchPath, copies: int) -> BatchPath:
     return found
 
 
-class Counterfactual:
-    """A wide horizon on ``widened`` paths, one block of replications per agent."""
+@dataclass(frozen=True)
+class Blocks:
+    """The blocks of a wide batch, of ``count`` networks each."""
 
-    def __init__(self, horizon: Horizon, specs: tuple[AgentSpec, ...]) -> None:
-        self.horizon = horizon
-        self.specs = specs
+    count: int
+    specs: tuple[AgentSpec, ...]  # agents that have twins
+    static: bool  # whether the static policy plays beside them
 
-    def step(self, explorer: Explorer, k: int) -> Floats:
-        """One period; the team's profit without each agent: (B, agent)."""
-        horizon = self.horizon
-        groups = range(len(horizon.setup.groups))
-        acted = [explorer.act(g, horizon.vector, k, horizon).actions for g in groups]
-        decision = self._without_each(horizon.decision(acted), horizon.static_decision())
-        team: Floats = horizon.step(decision).sum(axis=1)
-        return team.reshape(len(self.specs), -1).T
+    @property
+    def copies(self) -> int:
+        """How often each sample path is played."""
+        return 1 + len(self.specs) + self.static
 
-    def _without_each(self, decision: Decision, static: Decision) -> Decision:
-        """The decision with each block's own agent replaced by the static policy."""
-        width = decision[0].shape[-1] // len(self.specs)
+    @property
+    def unmanned(self) -> int:
+        """Networks at the end that have no agents."""
+        return self.count * self.static
+
+    @property
+    def networks(self) -> slice:
+        """The columns that are learnt from."""
+        return slice(0, self.count)
+
+    @property
+    def twins(self) -> slice:
+        """The columns of all twins, agent by agent."""
+        return slice(self.count, self.count * (1 + len(self.specs)))
+
+    def without_each(self, decision: Decision, static: Decision) -> Decision:
+        """The decision with each twin's own agent replaced by the static policy."""
         for i, spec in enumerate(self.specs):
-            block = slice(i * width, (i + 1) * width)
+            block = slice((i + 1) * self.count, (i + 2) * self.count)
             parts = (0,) if spec.role == "replenish" else (1, 2)
             for part in parts:
                 _copy_lanes(decision[part], static[part], spec, block)
         return decision
+
+    def without(self, profit: Floats) -> Floats:
+        """The team's profit without each agent, (B, agent), from that of all blocks."""
+        team: Floats = profit[self.twins].sum(axis=1)
+        return team.reshape(len(self.specs), self.count).T
+
+
+def part_of(decision: Decision, columns: slice) -> Decision:
+    """Some columns of a decision."""
+    orders, vehicles, min_load = (part[..., columns] for part in decision)
+    return orders, vehicles, min_load
+
+
+def side_by_side(*decisions: Decision) -> Decision:
+    """Decisions for some networks, and then for others."""
+    orders, vehicles, min_load = (
+        np.concatenate(parts, axis=-1) for parts in zip(*decisions, strict=True)
+    )
+    return orders, vehicles, min_load
 
 
 def _copy_lanes(target: Any, source: Any, spec: AgentSpec, block: slice) -> None:

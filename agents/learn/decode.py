@@ -55,17 +55,18 @@ class Decoder:
 
     def __call__(
         self,
-        engine: Any,
+        position: Any,
         vector: Any,
         actions: Sequence[Any],
         held: tuple[Any, Any] | None = None,
     ) -> Decision:
-        """The decision at the engine's epoch, of which ``vector`` is the padded global vector.
+        """The decision at an epoch, from true inventory positions (node, product, B) and the padded
+        global vector.
 
         ``held`` says of each lane, (lane, B), whether its orders, and its vehicles, are the static
         policy's all the same.
         """
-        xp, position = self.xp, engine.inventory_position()
+        xp = self.xp
         gap = at_least(self.level - position, 0, xp)
         orders = [gap[self.destination] * self.share]
         vehicles, min_load = [self.vehicles], [self.min_load]

@@ -108,10 +108,12 @@ class Run:
         xp: StraightThrough,
         device: torch.device,
         sight: Sight | None = None,
+        count: int | None = None,
     ) -> None:
         """Start where a numpy ``engine`` stands, at a decision epoch, and leave it untouched.
 
-        With a ``sight``, the one of the networks that play, agents see what they are shown.
+        With a ``sight``, the one of the networks that play, agents see what they are shown. Of the
+        networks there only the first ``count`` play on; None: all.
         """
 
         real = engine.path.demand.dtype
@@ -121,13 +123,16 @@ class Run:
             wider = found.dtype.kind == "f" and found.dtype != real
             return torch.from_numpy(found.astype(real) if wider else found).to(device)
 
+        def own(array: Any) -> Tensor:
+            return tensor(array[..., :count])
+
         named = {f.name: getattr(engine.path, f.name) for f in fields(BatchPath)}
-        parts = {name: None if a is None else tensor(a) for name, a in named.items()}
+        parts = {name: None if a is None else own(a) for name, a in named.items()}
         self.xp = xp
         self.engine = BatchEngine(engine.world, BatchPath(**parts), xp, keep_rows=False)
-        carry_over(engine, self.engine, tensor)
+        carry_over(engine, self.engine, own)
         self.decoder = Decoder(setup, self.engine.path.demand, xp, sight is not None)
-        self.eyes = Eyes(sight, tensor) if sight is not None else None
+        self.eyes = Eyes(sight.first(count), tensor) if sight is not None else None
         self.vector = self._seen(None)
 
     @property
@@ -141,7 +146,8 @@ class Run:
         ``actions`` (agent, action, B) per group, as the codecs take them.
         """
         held = self.eyes.held() if self.eyes else None
-        self.engine.decide(*self.decoder(self.engine, self.vector, actions, held))
+        position = self.engine.inventory_position()
+        self.engine.decide(*self.decoder(position, self.vector, actions, held))
         cost: Tensor = -self.engine.profit_row().sum(0)
         if self.engine.advance():
             self.vector = self._seen(self.vector)

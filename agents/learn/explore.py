@@ -38,6 +38,19 @@ class Acted:
     log_probability: Array  # (agent, B)
     possible: Flags | None = None  # (agent, action, choice, B) what could be chosen, if states say
 
+    def first(self, count: int) -> Acted:
+        """The same of the first ``count`` networks."""
+        if self.inputs.shape[-1] == count:
+            return self
+        possible = None if self.possible is None else self.possible[..., :count]
+        return Acted(
+            self.inputs[..., :count],
+            self.actions[..., :count],
+            self.recorded[..., :count],
+            self.log_probability[..., :count],
+            possible,
+        )
+
 
 class Explorer(Protocol):
     """Acts for the groups of a setup through one segment."""

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from agents.learn.absence import Flags, absent_of
 from agents.learn.batch import Array
+from agents.learn.counterfactual import part_of, side_by_side
 from agents.learn.decided import Decision
 from agents.learn.decode import Decoder
 from agents.learn.memory import Memory
@@ -28,7 +29,7 @@ Floats = NDArray[np.float64]
 
 
 class Horizon:
-    """B networks on their way from the first to the last epoch.
+    """Networks on their way from the first to the last epoch, B of them with agents.
 
     ``vector`` is the global vector of the current epoch with a zero appended: (state + 1, B). After
     the last decision it is the true final one. With a ``sight`` what agents see stands after it.
@@ -43,14 +44,17 @@ class Horizon:
         killed: Flags | None = None,
         sight: Sight | None = None,
         engine: Any | None = None,
+        unmanned: int = 0,
     ) -> None:
         """``killed`` (period, agent, B) says which agents are out of control when, besides down.
 
-        ``engine`` is what plays the networks, by default the batch engine.
+        ``engine`` is what plays the networks, by default the batch engine. After those with agents
+        come ``unmanned`` ones, which the static policy plays by what agents would be shown.
         """
         self.setup = setup
-        self.absent = absent_of(setup, path, killed)
-        self.memory = Memory(setup.groups, setup.units, path.replications)
+        self.manned = path.replications - unmanned
+        self.absent = absent_of(setup, path, killed, unmanned)
+        self.memory = Memory(setup.groups, setup.units, self.manned)
         self.world = world
         self.sight = sight
         self.rule = OrderingRule("base_stock", setup.levels[None, :, :, None])
@@ -69,6 +73,10 @@ class Horizon:
     @property
     def vector(self) -> Any:
         """What can be seen at the current epoch: (state + 1, B), or more with a ``sight``."""
+        return self._whole[:, : self.manned]
+
+    @property
+    def _whole(self) -> Any:
         if self._vector is None:
             vector = global_vector(self.world, self.engine, np, self._before)
             padded = np.concatenate([vector, np.zeros_like(vector[:1])])
@@ -78,11 +86,13 @@ class Horizon:
     @property
     def alive(self) -> Flags:
         """Who is in control at the current epoch, in the order of the groups: (agent, B)."""
+        count = self.engine.path.replications
         if self.absent is None:
-            alive = np.ones((self.setup.agents, self.vector.shape[-1]), dtype=np.bool_)
+            alive = np.ones((self.setup.agents, count), dtype=np.bool_)
         else:
             alive = self.absent.alive[self.t]
-        return alive if self.sight is None else self.sight.in_control(self.setup, alive)
+        alive = alive if self.sight is None else self.sight.in_control(self.setup, alive)
+        return alive[:, : self.manned]
 
     def possible(self, g: int) -> Flags | None:
         """What the agents of a group can choose: (agent, action, choice, B); None: always all."""
@@ -98,41 +108,58 @@ class Horizon:
 
     @cached_property
     def _decoder(self) -> Decoder:
-        position = self.engine.inventory_position()
+        position = self.engine.inventory_position()[..., : self.manned]
         return Decoder(self.setup, position, np, self.sight is not None)
 
     def static_decision(self) -> Decision:
         """What the network does where no agent decides: order up to the levels, no truck waits."""
-        world, engine = self.world, self.engine
-        position = engine.inventory_position()
-        orders = lane_orders(world, self.rule.orders(position, engine.t)).astype(position.dtype)
-        count = np.array([f.vehicles for f in world.fleets] + [0.0])[world.fleet_of]
-        vehicles = np.repeat(count[:, None], orders.shape[-1], axis=1).astype(position.dtype)
+        return self._static(self.engine.inventory_position())
+
+    def _static(self, position: Any) -> Decision:
+        orders = lane_orders(self.world, self.rule.orders(position, self.t)).astype(position.dtype)
+        vehicles = np.repeat(self._fleet, orders.shape[-1], axis=1).astype(position.dtype)
         return orders, vehicles, np.zeros_like(vehicles)
+
+    @cached_property
+    def _fleet(self) -> Floats:
+        """Vehicles that each lane may take at most: (lane, 1)."""
+        world = self.world
+        count = np.array([float(f.vehicles) for f in world.fleets] + [0.0])
+        return count[world.fleet_of][:, None]
 
     def static_by_sight(self) -> Decision:
         """What the network does where agents follow the static policy by what they are shown."""
         static = self.static_decision()
         if self.sight is None or self.sight.now is None:
             return static
-        orders = static[0].copy()
+        orders, seen = static[0].copy(), self._whole
         for group in self.setup.groups:
             for i, codec in enumerate(group.codecs):
                 spec = codec.spec
                 if spec.role == "replenish":
-                    position = spec.position(self.vector[group.places[i, : spec.size]])
+                    position = spec.position(seen[group.places[i, : spec.size]])
                     gap = np.maximum(self.setup.levels[spec.index][:, None] - position, 0.0)
                     orders[spec.lanes] = codec.split(gap).reshape(orders[spec.lanes].shape)
         return self.sight.held((orders, *static[1:]), static)
 
     def decision(self, actions: Sequence[Array]) -> Decision:
         """The network's decision where each group's agents act: (agent, action, B) per group."""
-        decision = self._decoder(self.engine, self.vector, actions)
+        position, manned = self.engine.inventory_position(), self.manned
+        decision = self._decoder(position[..., :manned], self.vector, actions)
+        if manned < position.shape[-1]:
+            decision = side_by_side(decision, self.unmanned_decision())
         if self.sight is not None and self.sight.holds:
             decision = self.sight.held(decision, self.static_decision())
         if self.absent is not None:
             self.absent.stand_by(decision, self.static_decision(), self.t)
         return decision
+
+    def unmanned_decision(self) -> Decision:
+        """What the static policy does in the networks that have no agents."""
+        columns = slice(self.manned, None)
+        if self.sight is None:
+            return self._static(self.engine.inventory_position()[..., columns])
+        return part_of(self.static_by_sight(), columns)
 
     def step(self, decision: Decision) -> Floats:
         """Finish the period and go to the next epoch; the nodes' profit: (B, node)."""
@@ -149,7 +176,7 @@ class Horizon:
             return
         self._before, self._vector = self._vector, None
         if self.sight is not None:
-            _ = self.vector  # it remembers what was true, to show it late
+            _ = self._whole  # it remembers what was true, to show it late
 
 
 def paths(world: World, seeds: Sequence[int], dtype: Any = None) -> BatchPath:

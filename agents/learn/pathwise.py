@@ -81,7 +81,8 @@ class Pathwise:
         return sampler.collect(self.weights(), number, self._start)
 
     def _start(self, horizon: Horizon) -> None:
-        run = Run(self.setup, horizon.engine, self.xp, self.device, horizon.sight)
+        count = self.setup.share.count(self.config.replications)
+        run = Run(self.setup, horizon.engine, self.xp, self.device, horizon.sight, count)
         self.starts.append(run)
 
     def update(self, batch: Batch, number: int, progress: float) -> UpdateStats:

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.learn.absence import Flags, batch_flags, draw_kills
+from agents.learn.absence import batch_flags, draw_kills
 from agents.learn.batch import Array, Batch, Weights
 from agents.learn.config import TrainConfig
-from agents.learn.counterfactual import Counterfactual, widened
+from agents.learn.counterfactual import Blocks, part_of, side_by_side, widened
 from agents.learn.decided import Decision, own_decision, whole_decisions
 from agents.learn.disturbance import Disturbance
 from agents.learn.evaluation import TRAINING_SEEDS
@@ -43,6 +43,9 @@ class Segment:
 class Sampler:
     """Yields one segment after the other; a new horizon has new sample paths."""
 
+    static_beside = True
+    """Whether the static policy plays in the same batch, or in one of its own beforehand."""
+
     def __init__(
         self, setup: Setup, config: TrainConfig, disturbance: Disturbance | None = None
     ) -> None:
@@ -50,6 +53,10 @@ class Sampler:
         self.hardening = Hardening.of(setup, config, disturbance)
         self.setup = self.hardening.setup if self.hardening else setup
         self.config = config
+        differ = meant_mode(setup.world, setup.reward) == "difference"
+        specs = agent_specs(setup.world) if differ else ()
+        count = setup.share.count(config.replications)
+        self.blocks = Blocks(count, specs, self.static_beside)
         self.start_horizon(0)
 
     def start_horizon(
@@ -63,37 +70,39 @@ class Sampler:
         The decisions are those for all networks, as ``decided`` gives them.
         """
         self.number = number
-        count = self.config.replications
+        count, blocks = self.config.replications, self.blocks
         first = TRAINING_SEEDS + self.config.seed * SEEDS_PER_RUN + number * count
         world = self.setup.longer
-        share = self.setup.share
-        path, sight = self._networks(world, range(first, first + count))
-        self.baseline = static_profit(self.setup, world, path, sight)  # (period, B, node)
+        self.path, sight = self._networks(world, range(first, first + count))
+        wide = widened(self.path, blocks.copies) if blocks.copies > 1 else self.path
         killed = draw_kills(self.setup, self.config, number)
-        self.horizon = Horizon(self.setup, world, path, killed, sight, self._engine(world, path))
-        self.twins = self._twins(world, path, killed, sight)
-        for decision in decisions:
-            self.horizon.step(own_decision(decision, share))
-        if self.twins:
-            for decision in counterfactual:
-                own = own_decision(decision, share, len(self.twins.specs))
-                self.twins.horizon.step(own)
+        seen = sight.repeated(blocks.copies) if sight else None
+        engine = self._engine(world, wide, blocks.copies)
+        self.horizon = Horizon(self.setup, world, wide, killed, seen, engine, blocks.unmanned)
+        self.baseline = None if blocks.static else static_profit(self.setup, world, self.path)
+        for k, decision in enumerate(decisions):
+            own = [own_decision(decision, self.setup.share)]
+            if blocks.specs:
+                agents = len(blocks.specs)
+                own.append(own_decision(counterfactual[k], self.setup.share, agents))
+            if blocks.static:
+                own.append(self.horizon.unmanned_decision())
+            self.horizon.step(side_by_side(*own))
 
     def decided(self) -> tuple[Sequence[Decision], Sequence[Decision]]:
         """What was decided in the horizon so far, and in its twins, for all networks."""
-        ranks, count = self.setup.ranks, self.config.replications
-        decisions = whole_decisions(self.horizon.decisions, ranks, count)
-        if self.twins is None:
+        ranks, count, blocks = self.setup.ranks, self.config.replications, self.blocks
+        made = self.horizon.decisions
+        networks = [part_of(decision, blocks.networks) for decision in made]
+        decisions = whole_decisions(networks, ranks, count)
+        if not blocks.specs:
             return decisions, ()
-        twins = self.twins.horizon.decisions
-        return decisions, whole_decisions(twins, ranks, count, len(self.twins.specs))
+        twins = [part_of(decision, blocks.twins) for decision in made]
+        return decisions, whole_decisions(twins, ranks, count, len(blocks.specs))
 
     def memories(self) -> list[tuple[str, Memory, int]]:
         """What the networks under way remember, and their twins, with copies of each network."""
-        found = [("networks", self.horizon.memory, 1)]
-        if self.twins:
-            found.append(("twins", self.twins.horizon.memory, len(self.twins.specs)))
-        return found
+        return [("networks", self.horizon.memory, 1 + len(self.blocks.specs))]
 
     def _networks(self, world: World, seeds: range) -> tuple[BatchPath, Sight | None]:
         """The sample paths of a horizon, and what its agents see instead of the truth."""
@@ -102,18 +111,6 @@ class Sampler:
         reach = self.hardening.reach(self.number)
         own = self.setup.share.columns
         return self.hardening.networks(world, seeds, reach, np.float32, own)
-
-    def _twins(
-        self, world: World, path: BatchPath, killed: Flags | None, sight: Sight | None
-    ) -> Counterfactual | None:
-        """Beside the networks, those without one agent each, where rewards ask for them."""
-        if meant_mode(world, self.setup.reward) != "difference":
-            return None
-        specs = agent_specs(self.setup.world)
-        wide = widened(path, len(specs))
-        seen = sight.repeated(len(specs)) if sight else None
-        engine = self._engine(world, wide, len(specs))
-        return Counterfactual(Horizon(self.setup, world, wide, killed, seen, engine), specs)
 
     def _paths(self, world: World, seeds: range) -> BatchPath:
         """Of the sample paths of a horizon without hardening those of this process."""
@@ -136,10 +133,11 @@ class Sampler:
 
         ``watch`` is shown the networks where the segment starts, and every new horizon in it.
         """
-        periods = self.config.segment
+        periods, own = self.config.segment, self.blocks.count
+        numbered = range(len(weights.layers))
         explorer = explorer_of(self.setup, self.config, weights, update)
-        remembered = self.horizon.memory.rows()
-        steps, states, profits, static, extra = [], [], [], [], []
+        remembered = [rows[:own] for rows in self.horizon.memory.rows()]
+        steps, states, profits, extra = [], [], [], []
         cut = np.zeros(periods, dtype=np.bool_)
         cut_states, cut_inputs = [], []
         alive, cut_alive, cut_possible, ended = [], [], [], []
@@ -148,47 +146,58 @@ class Sampler:
             if watch is not None and (k == 0 or cut[k - 1]):
                 watch(horizon)
             states.append(self._state())
-            alive.append(horizon.alive)
-            acted = [
-                explorer.act(g, horizon.vector, k, horizon) for g in range(len(weights.layers))
-            ]
-            static.append(self.baseline[horizon.t])
+            alive.append(horizon.alive[:, :own])
+            acted = [explorer.act(g, horizon.vector, k, horizon) for g in numbered]
             phi = self._potential()
-            without = self.twins.step(explorer, k) if self.twins else 0.0
-            profits.append(horizon.step(horizon.decision([a.actions for a in acted])))
-            shaped = shaping(phi, self._potential(), self.config.gamma, self._ended)
-            extra.append((shaped, without))
-            steps.append(acted)
+            profits.append(self._step([a.actions for a in acted]))
+            extra.append(shaping(phi, self._potential(), self.config.gamma, self._ended))
+            steps.append([a.first(own) for a in acted])
             if horizon.over or k == periods - 1:
+                vector = horizon.vector[:, :own]
                 cut[k] = True
                 cut_states.append(self._state())
-                cut_alive.append(self.horizon.alive)
+                cut_alive.append(horizon.alive[:, :own])
                 ended.append(self._ended)
-                cut_possible.append([self.horizon.possible(g) for g in range(len(weights.layers))])
-                cut_inputs.append([g.inputs(self.horizon.vector) for g in self.setup.groups])
+                possible = [horizon.possible(g) for g in numbered]
+                cut_possible.append([None if p is None else p[..., :own] for p in possible])
+                cut_inputs.append([g.inputs(vector) for g in self.setup.groups])
             if horizon.over:
                 self.start_horizon(self.number + 1)
         groups = group_batches(steps, cut_inputs, remembered, cut_possible)
-        gained, static_profit = np.array(profits), np.array(static)
-        rewards = self._rewards(gained, static_profit, extra)
+        gained, static, without = (np.array(part) for part in zip(*profits, strict=True))
+        rewards = self._rewards(gained, static, without, extra)
         seen = _columns_last(states), cut, _columns_last(cut_states)
         flags = batch_flags(alive, cut_alive)
         batch = Batch(groups, *seen, rewards, *flags, np.array(ended) if any(ended) else None)
-        return Segment(batch, _cost(gained), _cost(static_profit))
+        return Segment(batch, _cost(gained), _cost(static))
 
-    def _rewards(self, profits: Floats, static: Floats, extra: list[tuple[Any, Any]]) -> Array:
+    def _step(self, actions: list[Array]) -> tuple[Floats, Floats, Floats]:
+        """One period; profit of the networks' nodes and the static policy's, (B, node) each, and of
+        the team without each agent, (B, agent)."""
+        horizon, blocks = self.horizon, self.blocks
+        decision, t = horizon.decision(actions), horizon.t
+        if blocks.specs:
+            decision = blocks.without_each(decision, horizon.static_decision())
+        profit = horizon.step(decision)
+        static = profit[horizon.manned :] if self.baseline is None else self.baseline[t]
+        return profit[blocks.networks], static, blocks.without(profit)
+
+    def _rewards(
+        self, profits: Floats, static: Floats, without: Floats, shaped: list[Any]
+    ) -> Array:
         """Rewards (period, B, stream) from the nodes' profit (period, B, node).
 
-        ``extra`` holds each period's shaping (B, node) and the twins' profit (B, agent).
+        ``without`` (period, B, agent) is the twins' profit, ``shaped`` each period's shaping
+        (B, node).
         """
         # A difference has its own control variate: the twin on the same path.
-        varied = self.config.control_variate and self.twins is None
+        varied = self.config.control_variate and not self.blocks.specs
         gained = profits - static if varied else profits
         if self.setup.reward.shaping:
-            gained = gained + np.array([shaped for shaped, _ in extra])
+            gained = gained + np.array(shaped)
         streams = reward_streams(self.setup.world, gained, self.setup.reward)
-        if self.twins:
-            streams = streams - np.array([without for _, without in extra])
+        if self.blocks.specs:
+            streams = streams - without
         return streams.astype(np.float32)
 
     @property
@@ -201,14 +210,14 @@ class Sampler:
         weight = self.setup.reward.shaping
         if not weight:
             return 0.0
-        position = self.horizon.engine.inventory_position()
+        position = self.horizon.engine.inventory_position()[..., self.blocks.networks]
         return potential(self.setup.world, self.setup.levels, position, weight)
 
     def _state(self) -> Array:
         """The critic's input at the current epoch: (state, B)."""
-        horizon = self.horizon
-        alive = horizon.alive if self.setup.some_absent else None
-        return self.setup.state(horizon.vector, horizon.engine.path.demand, horizon.t, alive)
+        horizon, own = self.horizon, self.blocks.networks
+        alive = horizon.alive[:, own] if self.setup.some_absent else None
+        return self.setup.state(horizon.vector[:, own], self.path.demand, horizon.t, alive)
 
 
 def _columns_last(states: list[Array]) -> Array:

@@ -146,6 +146,12 @@ class Sight:
         """The same networks several times over, copies in blocks."""
         return Sight(self.numbers, self.troubles * copies, self.memory)
 
+    def first(self, count: int | None) -> Sight:
+        """What the first ``count`` networks see, and have seen so far; None: all of them."""
+        found = Sight(self.numbers, self.troubles[:count], self.memory)
+        found.past.extend(vector[:, :count] for vector in self.past)
+        return found
+
     def frame(self, t: int) -> Frame | None:
         """What is shown in an epoch; None where every agent sees the truth."""
         found = ((b, s.shown(t)) for b, s in enumerate(self.troubles) if s is not None)
