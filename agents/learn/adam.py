@@ -25,13 +25,15 @@ class Adam:
     def __init__(self, parameters: Iterable[Tensor], rate: float) -> None:
         self.parameters = list(parameters)
         self.rate = rate
+        device = self.parameters[0].device if self.parameters else None
+        self._steps = torch.zeros(len(self.parameters), device=device)
         self._moments: list[Moments] = [
             {
-                "step": torch.zeros((), device=own.device),
+                "step": step,  # a part of them all, which are counted on at once
                 "exp_avg": torch.zeros_like(own, requires_grad=False),
                 "exp_avg_sq": torch.zeros_like(own, requires_grad=False),
             }
-            for own in self.parameters
+            for own, step in zip(self.parameters, self._steps.unbind(), strict=True)
         ]
 
     def zero_grad(self) -> None:
@@ -56,15 +58,17 @@ class Adam:
         moved = [(own, own.grad, known) for own, known in pairs if own.grad is not None]
         if not moved:
             return
-        steps = [known["step"] for _, _, known in moved]
-        torch._foreach_add_(steps, 1)
+        if len(moved) == len(self.parameters):
+            self._steps += 1
+        else:
+            torch._foreach_add_([known["step"] for _, _, known in moved], 1)
         torch._fused_adam_(
             [own for own, _, _ in moved],
             [gradient for _, gradient, _ in moved],
             [known["exp_avg"] for _, _, known in moved],
             [known["exp_avg_sq"] for _, _, known in moved],
             [],
-            steps,
+            [known["step"] for _, _, known in moved],
             lr=self.rate,
             beta1=BETAS[0],
             beta2=BETAS[1],

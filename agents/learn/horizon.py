@@ -63,6 +63,7 @@ class Horizon:
         self.over = False
         self._vector: Array | None = None
         self._before: Array | None = None
+        self._position: Array | None = None
         self._advance()
 
     @property
@@ -82,6 +83,13 @@ class Horizon:
             padded = np.concatenate([vector, np.zeros_like(vector[:1])])
             self._vector = self.sight.seen(self.t, padded) if self.sight else padded
         return self._vector
+
+    @property
+    def _positions(self) -> Any:
+        """True inventory positions of all networks: (node, product, columns)."""
+        if self._position is None:
+            self._position = self.engine.inventory_position()
+        return self._position
 
     @property
     def alive(self) -> Flags:
@@ -108,12 +116,12 @@ class Horizon:
 
     @cached_property
     def _decoder(self) -> Decoder:
-        position = self.engine.inventory_position()[..., : self.manned]
+        position = self._positions[..., : self.manned]
         return Decoder(self.setup, position, np, self.sight is not None)
 
     def static_decision(self) -> Decision:
         """What the network does where no agent decides: order up to the levels, no truck waits."""
-        return self._static(self.engine.inventory_position())
+        return self._static(self._positions)
 
     def _static(self, position: Any) -> Decision:
         orders = lane_orders(self.world, self.rule.orders(position, self.t)).astype(position.dtype)
@@ -144,7 +152,7 @@ class Horizon:
 
     def decision(self, actions: Sequence[Array]) -> Decision:
         """The network's decision where each group's agents act: (agent, action, B) per group."""
-        position, manned = self.engine.inventory_position(), self.manned
+        position, manned = self._positions, self.manned
         decision = self._decoder(position[..., :manned], self.vector, actions)
         if manned < position.shape[-1]:
             decision = side_by_side(decision, self.unmanned_decision())
@@ -158,7 +166,7 @@ class Horizon:
         """What the static policy does in the networks that have no agents."""
         columns = slice(self.manned, None)
         if self.sight is None:
-            return self._static(self.engine.inventory_position()[..., columns])
+            return self._static(self._positions[..., columns])
         return part_of(self.static_by_sight(), columns)
 
     def step(self, decision: Decision) -> Floats:
@@ -174,7 +182,7 @@ class Horizon:
         self.over = not seen or self.engine.t >= self.setup.world.periods
         if not seen:
             return
-        self._before, self._vector = self._vector, None
+        self._before, self._vector, self._position = self._vector, None, None
         if self.sight is not None:
             _ = self._whole  # it remembers what was true, to show it late
 
