@@ -148,7 +148,7 @@ def test_sequential_agents_weigh_their_advantages_by_how_those_before_have_moved
         turns.append((groups[0], factor.numpy().copy()))
         expected = np.ones_like(turns[-1][1])
         for g, _ in turns[:-1]:
-            ratio = self._log_ratio(data, g, slice(None)).sum(1).exp()
+            ratio = self.climber.log_ratio(data, g, slice(None)).sum(1).exp()
             expected = expected * ratio.detach().numpy()
         np.testing.assert_allclose(turns[-1][1], expected, rtol=1e-5)
         return passes(self, data, order, number, groups, factor)

@@ -23,7 +23,12 @@ from twin.exogenous.streams import stream
 from twin.network.world import compile_world
 
 SCENARIOS = Path(__file__).parent.parent / "scenarios"
-WORLDS = ["quickstart", "library/ecommerce_trucks", "library/cold_chain_lite", "library/two_tier_components"]
+WORLDS = [
+    "quickstart",
+    "library/ecommerce_trucks",
+    "library/cold_chain_lite",
+    "library/two_tier_components",
+]
 FORMS = ("base_stock_correction", "order_quantity")
 
 

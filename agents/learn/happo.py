@@ -16,10 +16,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from agents.learn.climbing import Step, mean_step
 from agents.learn.config import TrainConfig
 from agents.learn.critics import CentralCritic
 from agents.learn.data import Data
-from agents.learn.policy_gradient import PolicyGradient, Step, mean_step
+from agents.learn.policy_gradient import PolicyGradient
 from agents.learn.setup import Setup
 from twin.exogenous.streams import stream
 
@@ -48,5 +49,5 @@ class Happo(PolicyGradient):
     def _moved(self, data: Data, g: int) -> torch.Tensor:
         """New over old probability of what the agents of a group did, within bounds: (row,)."""
         rows = torch.arange(len(data.advantage), device=self.device)
-        moved = self._log_ratio(data, g, rows).sum(1)
+        moved = self.climber.log_ratio(data, g, rows).sum(1)
         return torch.exp(moved.clamp(-MOST_MOVED, MOST_MOVED))
