@@ -120,11 +120,18 @@ def _gradients(saved: Sequence[Tensor], gradient: Tensor) -> list[Tensor]:
     gradient = gradient.to(weights[0].dtype)
     found: list[Tensor] = []
     for k in range(count - 1, -1, -1):
-        # This way round the product takes half the time where inputs are an odd number.
-        found = [(seen[k].t() @ gradient).t().contiguous(), gradient.sum(0), *found]
+        found = [_outer(gradient, seen[k], k == 0), gradient.sum(0), *found]
         if k > 0:
             gradient = torch.ops.aten.tanh_backward(gradient @ weights[k], seen[k])
     return found
+
+
+def _outer(gradient: Tensor, seen: Tensor, inputs: bool) -> Tensor:
+    """Gradient of a layer's weight: (out, in).
+
+    Of ``inputs``, whose number may be odd, the product takes half the time the other way round.
+    """
+    return (seen.t() @ gradient).t().contiguous() if inputs else gradient.t() @ seen
 
 
 def _tanh(values: Tensor) -> Tensor:
