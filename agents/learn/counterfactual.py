@@ -14,7 +14,8 @@ all blocks are stepped together.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from agents.learn.decided import Decision
 
 Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+ROLES = ("replenish", "dispatch")
 
 
 def widened(path: BatchPath, copies: int) -> BatchPath:
@@ -42,6 +45,7 @@ class Blocks:
     """The blocks of a wide batch, of ``count`` networks each."""
 
     count: int
+    lanes: int
     specs: tuple[AgentSpec, ...]  # agents that have twins
     static: bool  # whether the static policy plays beside them
 
@@ -65,14 +69,24 @@ class Blocks:
         """The columns of all twins, agent by agent."""
         return slice(self.count, self.count * (1 + len(self.specs)))
 
+    @cached_property
+    def replaced(self) -> tuple[Flags, Flags]:
+        """Whose orders, and whose vehicles, are the static policy's in twins: (lane, column)."""
+        found = {
+            role: np.zeros((self.lanes, self.count * self.copies), dtype=np.bool_) for role in ROLES
+        }
+        for i, spec in enumerate(self.specs):
+            found[spec.role][spec.lanes, (i + 1) * self.count : (i + 2) * self.count] = True
+        return found["replenish"], found["dispatch"]
+
     def without_each(self, decision: Decision, static: Decision) -> Decision:
         """The decision with each twin's own agent replaced by the static policy."""
-        for i, spec in enumerate(self.specs):
-            block = slice((i + 1) * self.count, (i + 2) * self.count)
-            parts = (0,) if spec.role == "replenish" else (1, 2)
-            for part in parts:
-                _copy_lanes(decision[part], static[part], spec, block)
-        return decision
+        orders, bookings = self.replaced
+        return (
+            np.where(orders[:, None], static[0], decision[0]),
+            np.where(bookings, static[1], decision[1]),
+            np.where(bookings, static[2], decision[2]),
+        )
 
     def without(self, profit: Floats) -> Floats:
         """The team's profit without each agent, (B, agent), from that of all blocks."""
@@ -92,7 +106,3 @@ def side_by_side(*decisions: Decision) -> Decision:
         np.concatenate(parts, axis=-1) for parts in zip(*decisions, strict=True)
     )
     return orders, vehicles, min_load
-
-
-def _copy_lanes(target: Any, source: Any, spec: AgentSpec, block: slice) -> None:
-    target[spec.lanes, ..., block] = source[spec.lanes, ..., block]

@@ -95,7 +95,7 @@ class Gaussian:
         self.setup, self.weights = setup, weights
         self.forward = forward_of(weights, config)
         rng = stream(config.seed, f"exploration/{update}")
-        self.noise: list[Array] = []  # (period, agent, action, B) per group
+        self.noise: list[Array] = []  # (period, agent, action, B) per group, or for several blocks
         self.log_probability: list[Array] = []  # (period, agent, B) of what it leads to
         for group, log_std in zip(setup.groups, weights.log_std, strict=True):
             shape = (config.segment, *group.used.shape, config.replications)
@@ -108,7 +108,9 @@ class Gaussian:
         """Mean plus noise, and the log density of the sum."""
         inputs = self.setup.groups[g].inputs(vector)
         mean = self.forward(g, inputs, horizon.memory)
-        actions = mean + _repeated(self.noise[g][k], vector)
+        if self.noise[g].shape[-1] != vector.shape[-1]:
+            self.noise[g] = _repeated(self.noise[g], vector)
+        actions = mean + self.noise[g][k]
         return Acted(inputs, actions, actions, self.log_probability[g][k])
 
 

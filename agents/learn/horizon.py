@@ -125,8 +125,8 @@ class Horizon:
 
     def _static(self, position: Any) -> Decision:
         orders = lane_orders(self.world, self.rule.orders(position, self.t)).astype(position.dtype)
-        vehicles = np.repeat(self._fleet, orders.shape[-1], axis=1).astype(position.dtype)
-        return orders, vehicles, np.zeros_like(vehicles)
+        nothing = np.zeros((len(self._fleet), orders.shape[-1]), dtype=position.dtype)
+        return orders, nothing + self._fleet.astype(position.dtype), nothing
 
     @cached_property
     def _fleet(self) -> Floats:
@@ -150,21 +150,26 @@ class Horizon:
                     orders[spec.lanes] = codec.split(gap).reshape(orders[spec.lanes].shape)
         return self.sight.held((orders, *static[1:]), static)
 
-    def decision(self, actions: Sequence[Array]) -> Decision:
-        """The network's decision where each group's agents act: (agent, action, B) per group."""
+    def decision(self, actions: Sequence[Array], static: Decision | None = None) -> Decision:
+        """The network's decision where each group's agents act: (agent, action, B) per group.
+
+        ``static`` is the ``static_decision`` of this epoch, where it is known already.
+        """
         position, manned = self._positions, self.manned
         decision = self._decoder(position[..., :manned], self.vector, actions)
         if manned < position.shape[-1]:
-            decision = side_by_side(decision, self.unmanned_decision())
+            decision = side_by_side(decision, self.unmanned_decision(static))
         if self.sight is not None and self.sight.holds:
             decision = self.sight.held(decision, self.static_decision())
         if self.absent is not None:
             self.absent.stand_by(decision, self.static_decision(), self.t)
         return decision
 
-    def unmanned_decision(self) -> Decision:
+    def unmanned_decision(self, static: Decision | None = None) -> Decision:
         """What the static policy does in the networks that have no agents."""
         columns = slice(self.manned, None)
+        if self.sight is None and static is not None:
+            return part_of(static, columns)
         if self.sight is None:
             return self._static(self._positions[..., columns])
         return part_of(self.static_by_sight(), columns)

@@ -56,7 +56,7 @@ class Sampler:
         differ = meant_mode(setup.world, setup.reward) == "difference"
         specs = agent_specs(setup.world) if differ else ()
         count = setup.share.count(config.replications)
-        self.blocks = Blocks(count, specs, self.static_beside)
+        self.blocks = Blocks(count, len(setup.world.lanes), specs, self.static_beside)
         self.start_horizon(0)
 
     def start_horizon(
@@ -175,12 +175,13 @@ class Sampler:
         """One period; profit of the networks' nodes and the static policy's, (B, node) each, and of
         the team without each agent, (B, agent)."""
         horizon, blocks = self.horizon, self.blocks
-        decision, t = horizon.decision(actions), horizon.t
-        if blocks.specs:
-            decision = blocks.without_each(decision, horizon.static_decision())
+        t, static = horizon.t, horizon.static_decision() if blocks.specs else None
+        decision = horizon.decision(actions, static)
+        if static is not None:
+            decision = blocks.without_each(decision, static)
         profit = horizon.step(decision)
-        static = profit[horizon.manned :] if self.baseline is None else self.baseline[t]
-        return profit[blocks.networks], static, blocks.without(profit)
+        alone = profit[horizon.manned :] if self.baseline is None else self.baseline[t]
+        return profit[blocks.networks], alone, blocks.without(profit)
 
     def _rewards(
         self, profits: Floats, static: Floats, without: Floats, shaped: list[Any]
