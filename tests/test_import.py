@@ -282,6 +282,38 @@ def test_wrong_geometry_is_refused(tmp_path: Path, feature: Any, words: str) -> 
     assert words in " ".join(refused("geojson", path))
 
 
+@pytest.mark.parametrize("asked", [[], ["--out"]], ids=["check", "write"])
+def test_a_map_of_places_without_lines_is_told_what_is_missing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], asked: list[str]
+) -> None:
+    path = tmp_path / "map.geojson"
+    path.write_text(collection(point("Rotterdam"), point("Frankfurt", kind="store")))
+    out = [*asked, str(tmp_path / "made.yaml")] if asked else []
+    assert run(["import", "geojson", str(path), *out]) == 3
+    told = " ".join(capsys.readouterr().err.split())
+    assert "got 2 places and no lines between them, expected lanes too" in told
+    assert "add a LineString for each lane, or write nodes and lanes into a scenario" in told
+    assert sorted(tmp_path.iterdir()) == [path]
+
+
+def test_a_factory_with_customers_needs_no_lines(tmp_path: Path) -> None:
+    path = tmp_path / "map.geojson"
+    path.write_text(
+        collection(point("Duisburg", kind="factory", demand={"model": "poisson", "mean": 3}))
+    )
+    written = into(tmp_path, read_draft("geojson", (path,), ImportOptions()))
+    assert load(written.paths[0]).model.lanes == {}
+
+
+def point(name: str, **properties: Any) -> dict[str, Any]:
+    place = {"type": "Point", "coordinates": [0, 0]}
+    return {"type": "Feature", "geometry": place, "properties": {"name": name, **properties}}
+
+
+def collection(*features: dict[str, Any]) -> str:
+    return json.dumps({"type": "FeatureCollection", "features": features})
+
+
 @pytest.mark.parametrize(
     "text", ["{", "[" * 10_000, '{"type": NaN}', '{"a": 1, "a": 2}', "[1]", "\x00", "9" * 5_000]
 )
