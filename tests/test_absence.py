@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 from agents.checkpoint.bundle import read_bundle
 from agents.credit.replay import Game
@@ -35,17 +34,9 @@ from twin.exogenous.path import draw_path
 from twin.network.world import World, compile_world
 from twin.scenario import from_mapping
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 LEARNERS = ("mappo", "ippo", "happo", "vdn", "iql")
 NORTH, SOUTH = "replenish:north", "replenish:south"
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    """More threads only get in each other's way in networks this small."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def tiny(**changes: Any) -> TrainConfig:

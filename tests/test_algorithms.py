@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
 import pytest
-import torch
 
 from agents.checkpoint.bundle import load_policy, read_bundle
 from agents.learn.algorithms import ALGORITHMS, Algorithm
@@ -28,14 +26,7 @@ from twin.errors import ScenarioError, TrainingError
 from twin.exogenous.path import draw_path
 from twin.exogenous.streams import stream
 
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    """More threads only get in each other's way in networks this small."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def tiny(**changes: Any) -> TrainConfig:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pytest
 import torch
 
 from agents.learn.central import (
@@ -28,8 +29,8 @@ def configured(**changes: object) -> TrainConfig:
     return TrainConfig.model_validate({**TINY.model_dump(), "algorithm": "pathwise", **changes})
 
 
+@pytest.mark.usefixtures("one_thread")
 def test_a_central_policy_plays_on_the_event_engine_what_the_batch_engine_said() -> None:
-    torch.set_num_threads(1)
     world = tiny_world()
     config = configured(updates=20, replications=8, hidden=(16, 16), pathwise={"rate": 0.02})
     setup = Setup.of(world, world.order_up_to, config)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 from agents.checkpoint.bundle import load_policy, read_bundle
 from agents.credit.training import learnt_policy
@@ -30,16 +28,8 @@ from twin.exogenous.streams import stream
 from twin.network.world import World, compile_world
 from twin.scenario import from_mapping
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 COUNT = 9
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    """More threads only get in each other's way in networks this small."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def small_world(form: str = "order_quantity") -> World:

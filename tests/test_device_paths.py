@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -38,6 +37,7 @@ from twin.scenario.quantities import Demand
 from twin.scenario.shares import RandomShare
 from twin.scenario.times import RandomTime
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 ROOT = Path(__file__).parent.parent
 CPU = torch.device("cpu")
 NAMESPACES: dict[str, type[NumpyDraws] | Any] = {
@@ -56,15 +56,6 @@ demand_of = TypeAdapter(Demand).validate_python
 time_of = TypeAdapter(RandomTime).validate_python
 share_of = TypeAdapter(RandomShare).validate_python
 Floats = NDArray[np.float64]
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    """More threads only get in each other's way in networks this small."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(params=NAMESPACES)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 from agents.checkpoint.bundle import read_bundle
 from agents.checkpoint.groups import Layers
@@ -27,14 +25,7 @@ from agents.stability.probe import Probe
 from tests.learning_world import TINY, tiny_world, trained
 from twin.errors import DivergenceError
 
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    """More threads only get in each other's way in networks this small."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def tiny(**changes: Any) -> TrainConfig:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -40,16 +39,8 @@ from twin.errors import TrainingError
 from twin.exogenous.path import draw_path
 from twin.exogenous.streams import stream
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 Observations = dict[str, np.ndarray[Any, Any]]
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    """More threads only get in each other's way in networks this small."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def tiny(**changes: Any) -> TrainConfig:

@@ -6,13 +6,11 @@ import errno
 import shutil
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 from agents.checkpoint.bundle import load_policy, read_bundle
 from agents.checkpoint.groups import best_choice, choice_values, chosen, forward
@@ -31,14 +29,7 @@ from tests.learning_world import TINY, tiny_world, trained
 from twin.errors import TrainingError
 from twin.exogenous.streams import stream
 
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    """More threads only get in each other's way in networks this small."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def tiny(options: dict[str, Any] | None = None, **changes: Any) -> TrainConfig:
