@@ -20,13 +20,12 @@ from agents.learn.config import TrainConfig
 from agents.learn.evaluation import evaluate, evaluation_seeds
 from agents.learn.gae import advantages
 from agents.learn.horizon import Horizon, paths
-from agents.learn.learner import Learner, make_learner
 from agents.learn.normaliser import ValueNormaliser
 from agents.learn.rollout import Sampler
 from agents.learn.setup import Setup
 from agents.learn.train import train
 from agents.learn.value_learner import lambda_returns
-from tests.learning_world import TINY, tiny_world, trained
+from tests.learning_world import prepared, tiny, tiny_world, trained
 from twin.env.episode import run_policy
 from twin.env.policy import RulePolicy
 from twin.env.rules import OrderingRule
@@ -39,10 +38,9 @@ LEARNERS = ("mappo", "ippo", "happo", "vdn", "iql")
 NORTH, SOUTH = "replenish:north", "replenish:south"
 
 
-def tiny(**changes: Any) -> TrainConfig:
+def configured(**changes: Any) -> TrainConfig:
     small = {"steps": 4, "sequences": 4, "choices": 5}
-    content = {"value_learning": small, "absence": {"down": True}, **changes}
-    return TrainConfig.model_validate({**TINY.model_dump(), **content})
+    return tiny(**{"value_learning": small, "absence": {"down": True}, **changes})
 
 
 def world_without(node: str, start: str, end: str) -> World:
@@ -51,11 +49,6 @@ def world_without(node: str, start: str, end: str) -> World:
     window = {"start": start, "end": end}
     strike = {"targets": {"nodes": [node]}, "windows": [window]}
     return compile_world(from_mapping({**model, "disruptions": {"fire": strike}}).model)
-
-
-def prepared(world: World, config: TrainConfig, folder: Path) -> tuple[Setup, Learner]:
-    setup = Setup.of(world, world.order_up_to, config)
-    return setup, make_learner(setup, config, folder)
 
 
 def names(setup: Setup) -> list[str]:
@@ -77,7 +70,7 @@ def equal(first: Mapping[str, Any], second: Mapping[str, Any]) -> bool:
 def test_a_node_that_is_down_is_run_by_its_standby_and_decides_again_when_it_is_back(
     standby: str, tmp_path: Path
 ) -> None:
-    config = tiny(absence={"down": True, "standby": standby})
+    config = configured(absence={"down": True, "standby": standby})
     world = world_without("north", "3 d", "6 d")
     setup, _ = prepared(world, config, tmp_path)
     horizon = Horizon(setup, world, paths(world, [1, 2]))
@@ -95,7 +88,7 @@ def test_a_node_that_is_down_is_run_by_its_standby_and_decides_again_when_it_is_
 
 
 def test_the_batch_says_who_was_in_control_and_who_will_be_after_a_cut(tmp_path: Path) -> None:
-    config = tiny()
+    config = configured()
     setup, learner = prepared(world_without("north", "3 d", "6 d"), config, tmp_path)
     batch = Sampler(setup, config).collect(learner.weights(), 0).batch
     assert batch.alive is not None
@@ -109,7 +102,7 @@ def test_the_batch_says_who_was_in_control_and_who_will_be_after_a_cut(tmp_path:
 
 
 def test_a_depot_that_is_down_takes_its_dispatcher_out(tmp_path: Path) -> None:
-    config = tiny()
+    config = configured()
     setup, _ = prepared(world_without("dc", "0 d", "2 d"), config, tmp_path)
     horizon = Horizon(setup, setup.world, paths(setup.world, [1]))
     known = dict(zip(names(setup), horizon.alive[:, 0].tolist(), strict=True))
@@ -127,7 +120,7 @@ def silenced(batch: Batch, agent: int) -> Batch:
 def test_the_gradients_of_an_agent_out_of_control_are_exactly_zero(
     algorithm: str, tmp_path: Path
 ) -> None:
-    config = tiny(algorithm=algorithm, sharing="none")
+    config = configured(algorithm=algorithm, sharing="none")
     setup, learner = prepared(world_without("north", "3 d", "6 d"), config, tmp_path)
     dead = names(setup).index(NORTH)
     batch = silenced(learner.collect(Sampler(setup, config), 0).batch, dead)
@@ -148,7 +141,7 @@ def test_the_gradients_of_an_agent_out_of_control_are_exactly_zero(
 def test_what_an_agent_out_of_control_would_have_done_teaches_nobody(
     algorithm: str, tmp_path: Path
 ) -> None:
-    config = tiny(algorithm=algorithm, sharing="role")
+    config = configured(algorithm=algorithm, sharing="role")
     found = []
     for wrong in (False, True):
         world = world_without("north", "3 d", "6 d")
@@ -173,7 +166,7 @@ def test_what_an_agent_out_of_control_would_have_done_teaches_nobody(
 def test_when_nobody_is_in_control_nothing_is_learnt_and_nothing_is_nan(
     algorithm: str, tmp_path: Path
 ) -> None:
-    config = tiny(algorithm=algorithm)
+    config = configured(algorithm=algorithm)
     setup, learner = prepared(world_without("north", "3 d", "6 d"), config, tmp_path)
     batch = learner.collect(Sampler(setup, config), 0).batch
     nobody = np.zeros((*batch.rewards.shape[:2], 4), dtype=np.bool_)
@@ -231,14 +224,14 @@ def test_statistics_of_returns_are_those_of_what_counts() -> None:
 def test_where_nothing_closes_the_run_is_the_same_bit_for_bit(
     algorithm: str, tmp_path: Path
 ) -> None:
-    plain = tiny(algorithm=algorithm, absence={})
+    plain = configured(algorithm=algorithm, absence={})
     expected = read_bundle(trained(tmp_path / "plain", plain))[1]
-    found = read_bundle(trained(tmp_path / "absence", tiny(algorithm=algorithm)))[1]
+    found = read_bundle(trained(tmp_path / "absence", configured(algorithm=algorithm)))[1]
     assert equal(found, expected)
 
 
 def test_kills_have_their_share_and_their_length_and_belong_to_the_horizon(tmp_path: Path) -> None:
-    config = tiny(absence={"kill": 0.25, "spell": 4}, replications=400)
+    config = configured(absence={"kill": 0.25, "spell": 4}, replications=400)
     setup, _ = prepared(tiny_world(), config, tmp_path)
     killed, again, other = (np.array(draw_kills(setup, config, n)) for n in (0, 0, 1))
     assert killed.mean() == pytest.approx(0.25, abs=0.02)
@@ -247,12 +240,12 @@ def test_kills_have_their_share_and_their_length_and_belong_to_the_horizon(tmp_p
     assert killed[:-1].sum() / back.sum() == pytest.approx(4, rel=0.1)
     np.testing.assert_array_equal(killed, again)
     assert (killed != other).any()
-    assert draw_kills(setup, tiny(), 0) is None
+    assert draw_kills(setup, configured(), 0) is None
 
 
 @pytest.mark.parametrize("algorithm", ["mappo", "iql"])
 def test_a_run_with_kills_resumes_bit_for_bit(algorithm: str, tmp_path: Path) -> None:
-    config = tiny(algorithm=algorithm, absence={"kill": 0.3, "spell": 3})
+    config = configured(algorithm=algorithm, absence={"kill": 0.3, "spell": 3})
     expected = read_bundle(trained(tmp_path / "whole", config))[1]
 
     def stop(row: Any) -> None:
@@ -265,7 +258,7 @@ def test_a_run_with_kills_resumes_bit_for_bit(algorithm: str, tmp_path: Path) ->
 
 
 def test_an_agent_out_of_control_makes_no_difference(tmp_path: Path) -> None:
-    config = tiny(reward={"mode": "difference"}, initial_log_std=0.0)
+    config = configured(reward={"mode": "difference"}, initial_log_std=0.0)
     setup, learner = prepared(world_without("north", "0 d", "12 d"), config, tmp_path)
     batch = Sampler(setup, config).collect(learner.weights(), 0).batch
     own = names(setup).index(NORTH)
@@ -274,7 +267,7 @@ def test_an_agent_out_of_control_makes_no_difference(tmp_path: Path) -> None:
 
 
 def test_an_agent_out_of_control_has_no_shapley_value(tmp_path: Path) -> None:
-    setup, learner = prepared(world_without("north", "0 d", "12 d"), tiny(), tmp_path)
+    setup, learner = prepared(world_without("north", "0 d", "12 d"), configured(), tmp_path)
     policy = learnt_policy(setup, loud(learner.weights()))
     rule = OrderingRule("base_stock", setup.levels[None])
     found = shapley(Game(setup.world, policy, rule, down=True), range(4))
@@ -308,7 +301,7 @@ def test_evaluation_plays_what_the_event_engine_plays_with_the_agent_taken_out(
     tmp_path: Path,
 ) -> None:
     world = world_without("north", "3 d", "6 d")
-    setup, learner = prepared(world, tiny(), tmp_path)
+    setup, learner = prepared(world, configured(), tmp_path)
     weights = loud(learner.weights())
     seeds = evaluation_seeds(2)
     absent = Horizon(setup, world, paths(world, seeds)).absent
@@ -317,19 +310,21 @@ def test_evaluation_plays_what_the_event_engine_plays_with_the_agent_taken_out(
     expected = [run_policy(world, draw_path(world, s), policy).cost.mean() for s in seeds]
     found = evaluate(setup, weights.layers, seeds)
     np.testing.assert_allclose(found, expected, rtol=1e-6)
-    other = evaluate(Setup.of(world, world.order_up_to, tiny(absence={})), weights.layers, seeds)
+    other = evaluate(
+        Setup.of(world, world.order_up_to, configured(absence={})), weights.layers, seeds
+    )
     assert (np.abs(found - other) > 1e-6).any()
 
 
 def test_a_run_in_which_nodes_go_down_ends_with_a_bundle(tmp_path: Path) -> None:
     world = world_without("dc", "2 d", "9 d")
-    config = tiny(algorithm="ippo", absence={"down": True, "kill": 0.5, "spell": 2})
+    config = configured(algorithm="ippo", absence={"down": True, "kill": 0.5, "spell": 2})
     folder = train(world, "tiny", "0" * 64, world.order_up_to, config, tmp_path / "run")
     assert all(np.isfinite(array).all() for array in read_bundle(folder)[1].values())
 
 
 def test_pathwise_refuses_absence_by_name() -> None:
     with pytest.raises(ValueError, match="absence needs an algorithm other than pathwise"):
-        tiny(algorithm="pathwise")
+        configured(algorithm="pathwise")
     with pytest.raises(ValueError, match="without warm_start"):
-        tiny(warm_start=0.5)
+        configured(warm_start=0.5)

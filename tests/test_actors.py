@@ -21,7 +21,7 @@ from agents.learn.horizon import paths
 from agents.learn.learner import make_learner
 from agents.learn.rollout import Sampler, Segment
 from agents.learn.setup import Setup
-from tests.learning_world import TINY, tiny_world, trained
+from tests.learning_world import tiny, tiny_world, trained
 from twin.engine.batch import BatchPath
 from twin.errors import TrainingError
 from twin.network.world import World, compile_world
@@ -39,7 +39,7 @@ class Doubled(Sampler):
 
 
 def configured(**changes: Any) -> TrainConfig:
-    return TrainConfig.model_validate({**TINY.model_dump(), "engine": "event", **changes})
+    return tiny(**{"engine": "event", **changes})
 
 
 def prepared(config: TrainConfig, world: World, folder: Path) -> tuple[Setup, Any]:

@@ -11,7 +11,7 @@ import pytest
 
 from agents.checkpoint.bundle import load_policy, read_bundle
 from agents.learn.algorithms import ALGORITHMS, Algorithm
-from agents.learn.config import TrainConfig, train_config
+from agents.learn.config import train_config
 from agents.learn.evaluation import evaluate
 from agents.learn.happo import Happo
 from agents.learn.ippo import Ippo
@@ -20,22 +20,13 @@ from agents.learn.mappo import Mappo
 from agents.learn.metrics import read_rows
 from agents.learn.rollout import Sampler
 from agents.learn.setup import Setup
-from tests.learning_world import TINY, tiny_world, trained
+from tests.learning_world import setup_of, tiny, tiny_world, trained
 from twin.env.episode import run_policy
 from twin.errors import ScenarioError, TrainingError
 from twin.exogenous.path import draw_path
 from twin.exogenous.streams import stream
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-
-
-def tiny(**changes: Any) -> TrainConfig:
-    return TrainConfig.model_validate({**TINY.model_dump(), **changes})
-
-
-def setup_of(config: TrainConfig, **agents: Any) -> Setup:
-    world = tiny_world(**agents)
-    return Setup.of(world, world.order_up_to, config)
 
 
 def test_every_name_has_a_home() -> None:

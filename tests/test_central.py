@@ -19,14 +19,14 @@ from agents.learn.central import (
 from agents.learn.config import TrainConfig
 from agents.learn.evaluation import evaluate_static
 from agents.learn.setup import Setup
-from tests.learning_world import TINY, tiny_world
+from tests.learning_world import tiny, tiny_world
 from twin.env.episode import run_policy
 from twin.env.observe import Layout
 from twin.exogenous.path import draw_path
 
 
 def configured(**changes: object) -> TrainConfig:
-    return TrainConfig.model_validate({**TINY.model_dump(), "algorithm": "pathwise", **changes})
+    return tiny(**{"algorithm": "pathwise", **changes})
 
 
 @pytest.mark.usefixtures("one_thread")

@@ -22,14 +22,10 @@ from agents.learn.setup import Setup
 from agents.learn.vdn import Vdn
 from agents.stability.guard import Figures, Guard
 from agents.stability.probe import Probe
-from tests.learning_world import TINY, tiny_world, trained
+from tests.learning_world import tiny, tiny_world, trained
 from twin.errors import DivergenceError
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-
-
-def tiny(**changes: Any) -> TrainConfig:
-    return TrainConfig.model_validate({**TINY.model_dump(), **changes})
 
 
 def hundredfold(**changes: Any) -> TrainConfig:

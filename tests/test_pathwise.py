@@ -25,7 +25,7 @@ from agents.learn.pathwise import Pathwise
 from agents.learn.rollout import Sampler
 from agents.learn.setup import Setup
 from agents.learn.straight_through import StraightThrough
-from tests.learning_world import TINY, tiny_world, trained
+from tests.learning_world import tiny, tiny_world, trained
 from tests.strategies import Decisions, decisions, sample_paths, worlds
 from twin.engine.batch import BatchEngine, stack_paths
 from twin.engine.batch_carry import carry_over
@@ -42,7 +42,7 @@ ROOT = Path(__file__).parent.parent
 
 
 def configured(**changes: Any) -> TrainConfig:
-    return TrainConfig.model_validate({**TINY.model_dump(), "algorithm": "pathwise", **changes})
+    return tiny(**{"algorithm": "pathwise", **changes})
 
 
 def prepared(world: World, config: TrainConfig) -> tuple[Setup, Pathwise]:

@@ -29,7 +29,7 @@ from agents.learn.unrolling import Unrolling
 from agents.stability.delta import layer_deltas
 from agents.stability.probe import Probe
 from stress.invariants import weights_digest
-from tests.learning_world import TINY, tiny_world, trained
+from tests.learning_world import tiny, tiny_world, trained
 from twin.engine.event import EventEngine
 from twin.env.agents import agent_specs
 from twin.env.episode import observation, run_policy, static_decision
@@ -43,9 +43,8 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 Observations = dict[str, np.ndarray[Any, Any]]
 
 
-def tiny(**changes: Any) -> TrainConfig:
-    content = {"algorithm": "mappo", "recurrent": {"hidden": 6}, **changes}
-    return TrainConfig.model_validate({**TINY.model_dump(), **content})
+def configured(**changes: Any) -> TrainConfig:
+    return tiny(**{"algorithm": "mappo", "recurrent": {"hidden": 6}, **changes})
 
 
 def prepared(config: TrainConfig, folder: Path) -> tuple[Setup, PolicyGradient]:
@@ -65,7 +64,7 @@ def eager(learner: PolicyGradient) -> PolicyGradient:
 
 
 def played(folder: Path, **changes: Any) -> FleetPolicy:
-    return load_policy(trained(folder, tiny(**changes)), tiny_world())
+    return load_policy(trained(folder, configured(**changes)), tiny_world())
 
 
 def test_the_unit_in_numpy_is_torchs() -> None:
@@ -88,7 +87,7 @@ def test_the_unit_in_numpy_is_torchs() -> None:
 def test_the_gradient_sees_what_the_rollout_played_through_the_end_of_an_episode(
     tmp_path: Path,
 ) -> None:
-    config = tiny()
+    config = configured()
     setup, learner = prepared(config, tmp_path)
     sampler, weights = Sampler(setup, config), eager(learner).weights()
     batches = [sampler.collect(weights, number).batch for number in range(3)]
@@ -104,7 +103,7 @@ def test_the_gradient_sees_what_the_rollout_played_through_the_end_of_an_episode
 def test_memory_is_carried_from_segment_to_segment_and_begins_anew_with_an_episode(
     tmp_path: Path,
 ) -> None:
-    config = tiny()
+    config = configured()
     setup, learner = prepared(config, tmp_path)
     sampler, weights = Sampler(setup, config), learner.weights()
     first, second = (sampler.collect(weights, number).batch for number in range(2))
@@ -128,7 +127,7 @@ def test_memory_is_carried_from_segment_to_segment_and_begins_anew_with_an_episo
 def test_a_resumed_run_ends_with_the_same_weights_bit_for_bit(
     algorithm: str, reward: str, tmp_path: Path
 ) -> None:
-    config = tiny(algorithm=algorithm, reward={"mode": reward}, checkpoint_every=1)
+    config = configured(algorithm=algorithm, reward={"mode": reward}, checkpoint_every=1)
     expected = read_bundle(trained(tmp_path / "whole", config))[1]
 
     def stop(row: Any) -> None:
@@ -148,7 +147,7 @@ def test_a_resumed_run_ends_with_the_same_weights_bit_for_bit(
 def test_a_bundle_plays_on_the_event_engine_and_in_an_audit_what_evaluation_said(
     sharing: str, tmp_path: Path
 ) -> None:
-    config = tiny(sharing=sharing)
+    config = configured(sharing=sharing)
     setup, learner = prepared(config, tmp_path)
     weights, seeds = eager(learner).weights(), evaluation_seeds(2)
     found = evaluate(setup, weights.layers, seeds, cells=weights.cells)
@@ -206,7 +205,7 @@ def test_asking_twice_or_in_another_order_changes_no_decision(tmp_path: Path) ->
 
 
 def test_a_missed_epoch_leaves_no_trace_and_reset_forgets(tmp_path: Path) -> None:
-    setup, learner = prepared(tiny(), tmp_path)
+    setup, learner = prepared(configured(), tmp_path)
     fleet = learnt_policy(setup, eager(learner).weights())
     seen = epochs(4)
     first = fleet.act(seen[0])
@@ -238,8 +237,8 @@ def _same(one: Observations, two: Observations) -> bool:
 
 
 def test_a_child_starts_with_what_its_parent_remembers_with(tmp_path: Path) -> None:
-    parent = trained(tmp_path / "parent", tiny(updates=1))
-    setup, learner = prepared(tiny(), tmp_path)
+    parent = trained(tmp_path / "parent", configured(updates=1))
+    setup, learner = prepared(configured(), tmp_path)
     learner.adopt(read_parent(parent, setup.world))
     arrays = read_bundle(parent)[1]
     for group, cell in zip(setup.groups, learner.weights().cells, strict=True):
@@ -247,16 +246,16 @@ def test_a_child_starts_with_what_its_parent_remembers_with(tmp_path: Path) -> N
             cell.weight_memory, arrays[f"actor/{group.group.name}/cell/weight_memory"]
         )
     with pytest.raises(TrainingError, match="another number of units"):
-        trained(tmp_path / "other", tiny(recurrent={"hidden": 8}), parent=parent)
-    plain = trained(tmp_path / "plain", tiny(updates=1, recurrent=None))
+        trained(tmp_path / "other", configured(recurrent={"hidden": 8}), parent=parent)
+    plain = trained(tmp_path / "plain", configured(updates=1, recurrent=None))
     with pytest.raises(TrainingError, match="units"):
-        trained(tmp_path / "forgets", tiny(), parent=plain)
+        trained(tmp_path / "forgets", configured(), parent=plain)
     changed = {d.layer: d.relative for d in layer_deltas(arrays, arrays)}
     assert changed["replenish/cell"] == 0.0
 
 
 def test_drift_is_measured_with_memory(tmp_path: Path) -> None:
-    setup, learner = prepared(tiny(), tmp_path)
+    setup, learner = prepared(configured(), tmp_path)
     weights = eager(learner).weights()
     probe = Probe.of(setup, weights)
     assert probe.distance(weights) == 0.0
@@ -267,7 +266,7 @@ def test_drift_is_measured_with_memory(tmp_path: Path) -> None:
 def test_value_learners_pathwise_and_a_warm_start_refuse_memory_by_name() -> None:
     for changes in ({"algorithm": "vdn"}, {"algorithm": "pathwise"}, {"warm_start": 0.5}):
         with pytest.raises(ValueError, match="recurrent needs one of mappo, ippo, happo"):
-            tiny(**changes)
+            configured(**changes)
 
 
 CUE, STEPS, WIDTH = 0, 3, 64
@@ -311,7 +310,7 @@ def test_what_must_be_remembered_is_learnt_by_actors_that_remember_and_by_no_oth
 ) -> None:
     missed = {}
     for name, recurrent in (("unit", {"hidden": 8}), ("none", None)):
-        config = tiny(
+        config = configured(
             recurrent=recurrent,
             gamma=0.0,
             lam=0.0,
@@ -331,7 +330,7 @@ def test_what_must_be_remembered_is_learnt_by_actors_that_remember_and_by_no_oth
 
 
 def test_an_agent_out_of_control_teaches_a_recurrent_network_nothing(tmp_path: Path) -> None:
-    config = tiny(sharing="none", absence={"kill": 0.3, "spell": 2})
+    config = configured(sharing="none", absence={"kill": 0.3, "spell": 2})
     setup, learner = prepared(config, tmp_path)
     batch = Sampler(setup, config).collect(learner.weights(), 0).batch
     alive = np.ones((*batch.rewards.shape[:2], setup.agents), dtype=np.bool_)
@@ -346,7 +345,7 @@ def test_an_agent_out_of_control_teaches_a_recurrent_network_nothing(tmp_path: P
 
 
 def test_without_memory_rows_are_not_unrolled(tmp_path: Path) -> None:
-    config = tiny(recurrent=None)
+    config = configured(recurrent=None)
     setup, learner = prepared(config, tmp_path)
     batch = Sampler(setup, config).collect(learner.weights(), 0).batch
     assert Unrolling.of(batch, torch.device("cpu")) is None
