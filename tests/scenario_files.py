@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, settings
 
 from twin.errors import Problem, ScenarioError
 from twin.scenario import from_mapping, load
@@ -29,12 +28,6 @@ lanes:
   plant -> dc: {lead_time: 3 d}
   dc -> north: {lead_time: 1 d}
 """
-quick = settings(
-    max_examples=50,
-    derandomize=True,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
 Write = Callable[[str, str], Path]
 
 

@@ -8,10 +8,11 @@ from unittest import mock
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.both_engines import SHIPPED, assert_same, replication, run_batch, run_event, shipped_case
+from tests.profiles import laws
 from tests.strategies import Decisions, decisions, sample_paths, worlds
 from twin.engine.batch import BatchEngine, stack_paths
 from twin.engine.batch_run import run_rule_batch
@@ -22,16 +23,8 @@ from twin.network.world import World, compile_world
 from twin.scenario.loader import load
 from twin.simulation import run_rule
 
-laws = settings(
-    max_examples=40,
-    derandomize=True,
-    deadline=None,
-    database=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-)
 
-
-@laws
+@laws(40)
 @given(st.data())
 def test_both_engines_give_the_same_ledger_profit_and_observations(data: st.DataObject) -> None:
     world = data.draw(worlds())
@@ -50,7 +43,7 @@ def test_both_engines_agree_on_every_shipped_scenario(file: Path) -> None:
         assert_same(replication(batch, index), run_event(world, path, chosen, index))
 
 
-@settings(laws, max_examples=15)
+@laws(15)
 @given(st.data())
 def test_torch_gives_what_numpy_gives(data: st.DataObject) -> None:
     torch = pytest.importorskip("torch")
@@ -61,7 +54,7 @@ def test_torch_gives_what_numpy_gives(data: st.DataObject) -> None:
     assert_same(of_torch, run_batch(world, paths, chosen))
 
 
-@settings(laws, max_examples=15)
+@laws(15)
 @given(st.data())
 def test_a_replication_does_not_depend_on_its_neighbours(data: st.DataObject) -> None:
     world = data.draw(worlds())
@@ -76,7 +69,7 @@ def chosen_first(chosen: Decisions) -> Decisions:
     return Decisions(*(getattr(chosen, field.name)[..., :1] for field in fields(Decisions)))
 
 
-@settings(laws, max_examples=25)
+@laws(25)
 @given(st.data())
 def test_a_rule_costs_the_same_in_both_engines(data: st.DataObject) -> None:
     # A fixed cost per order would turn an order of 1e-15 units, a rounding error, into money.
@@ -93,7 +86,7 @@ def without_order_costs(world: World) -> World:
     return replace(world, prices=replace(world.prices, order=0 * world.prices.order))
 
 
-@settings(laws, max_examples=15)
+@laws(15)
 @given(st.data())
 def test_profit_by_table_is_profit_part_by_part(data: st.DataObject) -> None:
     world = data.draw(worlds())

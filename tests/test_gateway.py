@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.gateway import run_through_tools
@@ -14,6 +14,7 @@ from agents.gateway.plausible import floors
 from agents.gateway.requests import Template, valid_wish
 from agents.gateway.session import clock_numbers
 from tests.gateway_runs import ORGYM, QUICKSTART, SHORT, ChosenPolicy, compiled, through_tools
+from tests.profiles import laws
 from tests.strategies import sample_paths, scenario_models
 from twin.engine.decision import Decision
 from twin.engine.event import EventEngine
@@ -59,13 +60,7 @@ def test_over_a_clean_channel_tools_equal_direct_access_bit_for_bit(path, kind):
 
 
 @given(scenario_models(8), st.data(), st.booleans())
-@settings(
-    max_examples=25,
-    derandomize=True,
-    deadline=None,
-    database=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-)
+@laws(25)
 def test_in_any_network_tools_equal_direct_access_bit_for_bit(model, data, slow):
     """Also with shipments that arrive within the window, and under the world's own faults."""
     used = {lane.fleet for lane in model.lanes.values()} - {None}

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stress import run_case as running
@@ -27,6 +27,7 @@ from stress.invariants import (
 )
 from stress.results import CaseResult
 from stress.run_case import run_case
+from tests.profiles import laws
 from tests.strategies import sample_paths, worlds
 from tests.stressed_world import tiny_scenario
 from twin.engine.ledger import PeriodLedger
@@ -251,13 +252,7 @@ def test_nothing_is_asked_of_a_case_without_terms_of_recovery(sound) -> None:
 # The world
 
 
-@settings(
-    max_examples=25,
-    derandomize=True,
-    deadline=None,
-    database=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-)
+@laws(25)
 @given(st.data())
 def test_random_networks_keep_the_laws_of_the_world(data) -> None:
     world = data.draw(worlds())

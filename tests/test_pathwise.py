@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from torch import Tensor
@@ -26,6 +26,7 @@ from agents.learn.rollout import Sampler
 from agents.learn.setup import Setup
 from agents.learn.straight_through import StraightThrough
 from tests.learning_world import tiny, tiny_world, trained
+from tests.profiles import laws
 from tests.strategies import Decisions, decisions, sample_paths, worlds
 from twin.engine.batch import BatchEngine, stack_paths
 from twin.engine.batch_carry import carry_over
@@ -91,13 +92,7 @@ def ledger(world: World, drawn: Sequence[SamplePath], chosen: Decisions, xp: Any
     return engine.quantities()
 
 
-@settings(
-    max_examples=15,
-    derandomize=True,
-    deadline=None,
-    database=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-)
+@laws(15)
 @given(st.data())
 def test_no_value_changes_when_whole_numbers_get_a_slope(data: st.DataObject) -> None:
     world = data.draw(worlds())
@@ -108,13 +103,7 @@ def test_no_value_changes_when_whole_numbers_get_a_slope(data: st.DataObject) ->
         np.testing.assert_array_equal(getattr(sloped, name), values, err_msg=name)
 
 
-@settings(
-    max_examples=30,
-    derandomize=True,
-    deadline=None,
-    database=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-)
+@laws(30)
 @given(st.data())
 def test_an_engine_that_takes_over_in_mid_run_goes_on_alike(data: st.DataObject) -> None:
     world = data.draw(worlds())

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.scenario_files import BAD, GOOD, Write, mapping, quick
+from tests.profiles import laws
+from tests.scenario_files import BAD, GOOD, Write, mapping
 from twin.errors import ScenarioError
 from twin.scenario import Scenario, dump_yaml, from_mapping, load
 
@@ -63,7 +64,7 @@ def networks(draw: st.DrawFn) -> dict[str, Any]:
     }
 
 
-@quick
+@laws(50)
 @given(networks())
 def test_the_dump_of_a_scenario_loads_to_the_same_digest(
     tmp_path_factory: pytest.TempPathFactory, network: dict[str, Any]

@@ -7,23 +7,18 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.both_engines import SHIPPED, assert_same, run_batch, shipped_case
+from tests.profiles import laws
 from tests.strategies import decisions, sample_paths, scenario_models
 from twin.network.world import compile_world
 
 CLOSE = 1e-4
 
 
-@settings(
-    max_examples=15,
-    derandomize=True,
-    deadline=None,
-    database=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-)
+@laws(15)
 @given(st.data())
 def test_single_precision_is_close_to_double(data: st.DataObject) -> None:
     model = data.draw(scenario_models())

@@ -5,11 +5,12 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 from pydantic_core import to_json
 
+from tests.profiles import laws
 from twin.engine.clock import Clock
 from twin.engine.event import EventEngine
 from twin.env.agents import agent_specs
@@ -97,7 +98,7 @@ def test_reads_are_marked_read_only_and_every_tool_idempotent():
 
 
 @given(st.lists(st.floats(0, allow_infinity=False, allow_nan=False), max_size=8))
-@settings(derandomize=True, deadline=None, database=None)
+@laws(100)
 def test_json_carries_float64_exactly(values):
     head = {"version": "1", "call": "c", "tool": "demand.read", "entity": "e", "as_of": 0}
     body = sealed(to_json({**head, "is_error": False, "unit": "unit", "recent": values}))

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.scenario_files import GOOD, Write, data, problems_of, quick
+from tests.profiles import laws
+from tests.scenario_files import GOOD, Write, data, problems_of
 from twin.errors import Problem, ScenarioError
 from twin.scenario import load, read_sources, render
 from twin.scenario.yaml12 import resolve
@@ -76,7 +77,7 @@ def test_a_byte_order_mark_and_windows_line_ends_do_not_matter(write: Write) -> 
     assert load(windows).digest == load(write("y.yaml", GOOD)).digest
 
 
-@quick
+@laws(50)
 @given(st.lists(st.sampled_from([*GOOD, *"{}[]*&!|>'\"%@\t", "->", "1e999", GOOD]), max_size=40))
 def test_no_text_does_anything_but_load_or_raise_a_scenario_error(
     tmp_path_factory: pytest.TempPathFactory, parts: list[str]
