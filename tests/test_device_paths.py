@@ -17,8 +17,8 @@ from agents.learn.config import TrainConfig
 from agents.learn.device_draws import TorchDraws, host_path
 from agents.learn.metrics import read_rows
 from agents.learn.ranks import Share
+from tests.draw_tables import CALENDARS, MODELS, TIMES
 from tests.learning_world import TINY, tiny_world, trained
-from tests.test_demand_models import CALENDARS, MODELS, TIMES
 from twin.engine.batch import stack_paths
 from twin.engine.batch_drawn import drawn_by_seed, drawn_path
 from twin.engine.batch_run import run_rule_batch

@@ -16,7 +16,7 @@ from agents.learn.rollout import SEEDS_PER_RUN
 from agents.learn.tuning import HELD_OUT, Tuned, space, with_parameters
 from agents.learn.tuning import tune as search
 from tests.learning_world import TINY, tiny, tiny_world
-from tests.test_audit_command import SCENARIO
+from tests.saved_fleet import SCENARIO
 from twin.cli import run
 from twin.errors import TrainingError, UsageError
 

@@ -1,0 +1,33 @@
+"""One episode with failures, approvals and kills, and its decision traces on disk."""
+
+from agents.gateway.incident import Incident
+from twin.exogenous.streams import stream
+from twin.network.world import compile_world
+from twin.scenario import load
+from twin.tools.channel import Layer
+
+RISKY = (
+    "tools.high_risk=[{order_above: 100}]",
+    "tools.approver={latency: 5 min, tolerance: 1.5}",
+    "tools.max_age=2",
+)
+
+
+def compiled(*overrides):
+    return compile_world(load("scenarios/quickstart.yaml", ("horizon=20 d", *overrides)).model)
+
+
+class Flaky(Layer):
+    def start(self, seed, world):
+        self.rng = stream(seed, "test/flaky")
+
+    def answer(self, transit, body):
+        return None if self.rng.random() < 0.15 else body
+
+
+class KillNorth(Incident):
+    def epoch(self, t, gateway):
+        if t == 5:
+            gateway.kill("north")
+        if t == 9:
+            gateway.kill("south", "stop")
