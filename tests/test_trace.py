@@ -5,13 +5,12 @@ import dataclasses
 import numpy as np
 import pytest
 
-from agents.gateway import run_through_tools
 from agents.gateway.episode import ToolEpisode
 from agents.gateway.recorder import Recorder
-from agents.trace import DecisionTrace, Part, ReadTrace, broken_links, read_traces, write_traces
+from agents.trace import DecisionTrace, Part, ReadTrace, broken_links, read_traces
 from agents.trace.chain import chained
 from agents.trace.record import Odds, digest
-from tests.traced_run import RISKY, Flaky, KillNorth, compiled
+from tests.traced_run import compiled, traced, written
 from twin.env.agents import agent_specs
 from twin.env.policy import RulePolicy
 from twin.env.rules import default_rule
@@ -20,18 +19,12 @@ from twin.exogenous.path import draw_path
 
 @pytest.fixture(scope="module")
 def outcome():
-    world = compiled(*RISKY)
-    rule = default_rule(world)
-    policy, path = RulePolicy(world, rule), draw_path(world, 0)
-    return run_through_tools(world, path, policy, rule, 3, [Flaky()], True, [KillNorth()])
+    return traced()
 
 
 @pytest.fixture(scope="module")
 def file(outcome, tmp_path_factory):
-    path = tmp_path_factory.mktemp("run") / "traces" / "fleet.parquet"
-    path.parent.mkdir()
-    write_traces(path, outcome.trace)
-    return path
+    return written(outcome, tmp_path_factory.mktemp("run"))
 
 
 def test_every_decision_is_traced_whatever_became_of_it(outcome):

@@ -8,35 +8,25 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from agents.gateway import run_through_tools
 from agents.trace import read_traces, read_wall, write_traces
 from agents.trace.latency import TRANSITIONS, Histogram, simulated
 from agents.trace.spans import spans
 from agents.trace.words import told
 from agents.trace_commands import trace as trace_command
-from tests.traced_run import RISKY, Flaky, KillNorth, compiled
+from tests.traced_run import traced, written
 from twin.cli import run as twin
-from twin.env.policy import RulePolicy
-from twin.env.rules import default_rule
 from twin.errors import UsageError
-from twin.exogenous.path import draw_path
 from twin.exogenous.streams import stream
 
 
 @pytest.fixture(scope="module")
 def outcome():
-    world = compiled(*RISKY)
-    rule = default_rule(world)
-    policy, path = RulePolicy(world, rule), draw_path(world, 0)
-    return run_through_tools(world, path, policy, rule, 3, [Flaky()], True, [KillNorth()])
+    return traced()
 
 
 @pytest.fixture(scope="module")
 def file(outcome, tmp_path_factory):
-    path = tmp_path_factory.mktemp("run") / "traces" / "fleet.parquet"
-    path.parent.mkdir()
-    write_traces(path, outcome.trace)
-    return path
+    return written(outcome, tmp_path_factory.mktemp("run"))
 
 
 def test_the_latency_of_each_transition_is_measured_in_both_clocks(outcome):

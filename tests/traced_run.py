@@ -1,6 +1,11 @@
 """One episode with failures, approvals and kills, and its decision traces on disk."""
 
+from agents.gateway import run_through_tools
 from agents.gateway.incident import Incident
+from agents.trace import write_traces
+from twin.env.policy import RulePolicy
+from twin.env.rules import default_rule
+from twin.exogenous.path import draw_path
 from twin.exogenous.streams import stream
 from twin.network.world import compile_world
 from twin.scenario import load
@@ -31,3 +36,19 @@ class KillNorth(Incident):
             gateway.kill("north")
         if t == 9:
             gateway.kill("south", "stop")
+
+
+def traced():
+    """What became of the episode."""
+    world = compiled(*RISKY)
+    rule = default_rule(world)
+    policy, path = RulePolicy(world, rule), draw_path(world, 0)
+    return run_through_tools(world, path, policy, rule, 3, [Flaky()], True, [KillNorth()])
+
+
+def written(outcome, run):
+    """Its traces as they stand in a run folder."""
+    path = run / "traces" / "fleet.parquet"
+    path.parent.mkdir()
+    write_traces(path, outcome.trace)
+    return path
