@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from twin.options import (
+    count_option,
     jobs_option,
     json_option,
     overrides_option,
@@ -25,9 +26,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @scenario_argument
-@click.option(
-    "--seeds", type=click.IntRange(1, 100_000), default=8, show_default=True, help="How many runs."
-)
+@count_option("--seeds", "How many runs.", default=8, most=100_000)
 @seed_option()
 @click.option("--linear", is_flag=True, help="Allow parts of vehicles: faster, a lower bound.")
 @click.option("--no-tune", is_flag=True, help="Keep the scenario's own order-up-to levels.")

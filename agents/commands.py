@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from agents.options import policy_option
 from twin.errors import UsageError
 from twin.options import (
+    count_option,
     jobs_option,
     json_option,
     out_option,
@@ -28,17 +30,9 @@ if TYPE_CHECKING:
 
 @click.command()
 @scenario_argument
-@click.option(
-    "--policy",
-    default="base_stock",
-    show_default=True,
-    help="constant, base_stock, weekday_base_stock, s_s, r_q, or the folder of a trained fleet "
-    "or of a third party's agent.",
-)
+@policy_option
 @click.option("--tune", is_flag=True, help="Tune the static policy first.")
-@click.option(
-    "--seeds", type=click.IntRange(1, 100_000), default=1, show_default=True, help="How many runs."
-)
+@count_option("--seeds", "How many runs.", default=1, most=100_000)
 @seed_option()
 @jobs_option
 @overrides_option

@@ -8,8 +8,16 @@ from typing import TYPE_CHECKING
 
 import click
 
+from agents.options import sabotage_option
 from twin.errors import UsageError
-from twin.options import json_option, print_json, seed_option
+from twin.options import (
+    count_option,
+    json_option,
+    path_option,
+    print_json,
+    seed_option,
+    share_option,
+)
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -32,29 +40,20 @@ METHODS = {
 
 @click.command()
 @click.argument("run_or_bundle", type=click.Path(path_type=Path))
-@click.option(
-    "--scenario",
-    type=click.Path(path_type=Path),
-    default=None,
-    help="Network of a bundle that lies outside its run.",
-)
-@click.option(
+@path_option("--scenario", text="Network of a bundle that lies outside its run.")
+@count_option(
     "--seeds",
-    type=click.IntRange(2, 10_000),
-    default=None,
-    help=f"Sample paths [default: what {BUDGET:,} episodes allow, at most {MOST_SEEDS}].",
+    f"Sample paths [default: what {BUDGET:,} episodes allow, at most {MOST_SEEDS}].",
+    most=10_000,
+    least=2,
 )
 @seed_option()
-@click.option(
+@share_option(
     "--lazy-share",
-    type=click.FloatRange(0, 1),
+    "Share of the team's saving up to which a contribution counts as none.",
     default=0.01,
-    show_default=True,
-    help="Share of the team's saving up to which a contribution counts as none.",
 )
-@click.option(
-    "--sabotage", default="", metavar="KIND", help="Spoil the fleet: 'shuffled', 'muted:AGENT'."
-)
+@sabotage_option
 @json_option
 def audit(
     run_or_bundle: Path,

@@ -9,8 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from agents.options import registry_option
 from twin.errors import UsageError
-from twin.options import jobs_option, json_option, print_json, run_argument, seed_option
+from twin.options import (
+    count_option,
+    jobs_option,
+    json_option,
+    path_option,
+    print_json,
+    run_argument,
+    seed_option,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -29,30 +38,19 @@ WATCHED = 4
 
 @click.command()
 @run_argument
-@click.option(
+@path_option(
     "--parent",
-    type=click.Path(path_type=Path),
-    default=None,
-    help="Bundle or run of the parent [default: the registered bundle it was trained from].",
+    text="Bundle or run of the parent [default: the registered bundle it was trained from].",
 )
-@click.option(
+@path_option(
     "--on",
     "earlier",
-    type=click.Path(path_type=Path),
+    text="An earlier scenario that the fleet should not have forgotten; repeatable.",
     multiple=True,
     metavar="SCENARIO",
-    help="An earlier scenario that the fleet should not have forgotten; repeatable.",
 )
-@click.option(
-    "--registry",
-    type=click.Path(path_type=Path),
-    default=Path("registry"),
-    show_default=True,
-    help="Folder of the model registry.",
-)
-@click.option(
-    "--seeds", type=click.IntRange(2, 10_000), default=16, show_default=True, help="Sample paths."
-)
+@registry_option
+@count_option("--seeds", "Sample paths.", default=16, most=10_000, least=2)
 @seed_option()
 @jobs_option
 @json_option

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from twin.errors import UsageError
-from twin.options import json_option, overrides_option, print_json, seed_option
+from twin.options import json_option, overrides_option, path_option, print_json, seed_option
 
 if TYPE_CHECKING:
     from twin.engine.ledger import PeriodLedger
@@ -21,7 +21,7 @@ FORMATS = ("geojson", "epcis", "csv", "parquet")
 @click.command()
 @click.argument("format_name", metavar="FORMAT", type=click.Choice(FORMATS))
 @click.argument("source", metavar="SCENARIO_OR_RUN", type=click.Path(path_type=Path))
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="File to write.")
+@path_option("--out", text="File to write.", required=True)
 @click.option(
     "--policy",
     default="",

@@ -8,8 +8,16 @@ from typing import TYPE_CHECKING
 
 import click
 
+from agents.options import policy_option
 from twin.errors import UsageError
-from twin.options import json_option, overrides_option, print_json, scenario_argument, seed_option
+from twin.options import (
+    count_option,
+    json_option,
+    overrides_option,
+    print_json,
+    scenario_argument,
+    seed_option,
+)
 
 if TYPE_CHECKING:
     from agents.risk import NodeRisk, Outage
@@ -27,15 +35,8 @@ DEFAULT_START = 1 / 3
 @click.option(
     "--start", default=None, metavar="TIME", help="When it goes out [default: a third of the way]."
 )
-@click.option(
-    "--policy",
-    default="base_stock",
-    show_default=True,
-    help="constant, base_stock, weekday_base_stock, s_s, r_q, or the folder of a trained fleet.",
-)
-@click.option(
-    "--seeds", type=click.IntRange(1, 10_000), default=10, show_default=True, help="Paired runs."
-)
+@policy_option
+@count_option("--seeds", "Paired runs.", default=10, most=10_000)
 @seed_option()
 @overrides_option
 @json_option

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from twin.errors import NothingSelectedError, UsageError
-from twin.options import json_option, print_json
+from twin.options import count_option, json_option, path_option, print_json
 
 if TYPE_CHECKING:
     from agents.trace import DecisionTrace
@@ -24,10 +24,8 @@ MAX_BROKEN = 10
 @click.command()
 @click.argument("run_or_file", type=click.Path(path_type=Path))
 @click.option("--agent", default="", help="Only this agent, such as replenish:dc or just dc.")
-@click.option("--period", type=click.IntRange(0), default=None, help="Only this period.")
-@click.option(
-    "--spans", type=click.Path(path_type=Path), default=None, help="Write OpenTelemetry spans here."
-)
+@count_option("--period", "Only this period.", least=0)
+@path_option("--spans", text="Write OpenTelemetry spans here.")
 @json_option
 def trace(
     run_or_file: Path, agent: str, period: int | None, spans: Path | None, as_json: bool

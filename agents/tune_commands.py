@@ -8,52 +8,37 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from agents.learn.algorithms import ALGORITHMS
-from twin.options import json_option, overrides_option, print_json, scenario_argument, seed_option
+from twin.options import (
+    choice_option,
+    count_option,
+    json_option,
+    out_option,
+    overrides_option,
+    path_option,
+    print_json,
+    scenario_argument,
+    seed_option,
+)
 
 if TYPE_CHECKING:
     from agents.learn.config import TrainConfig
     from agents.learn.tuning import Trial, Tuned
 
+PRUNERS = ("median", "hyperband")
 SHOWN = 10
 """Rows of the printed table."""
 
 
 @click.command()
 @scenario_argument
-@click.option(
-    "--algorithm", type=click.Choice(tuple(ALGORITHMS)), default=None, help="How the fleet learns."
-)
-@click.option(
-    "--training",
-    type=click.Path(path_type=Path),
-    default=None,
-    help="Training file to search around [default: the defaults].",
-)
-@click.option(
-    "--trials", type=click.IntRange(1, 10_000), default=24, show_default=True, help="Most trials."
-)
-@click.option(
-    "--agent-steps",
-    type=click.IntRange(1),
-    default=600_000,
-    show_default=True,
-    help="Training budget of a trial.",
-)
-@click.option(
-    "--pruner",
-    type=click.Choice(("median", "hyperband")),
-    default="median",
-    show_default=True,
-    help="Which trials are stopped early.",
-)
+@choice_option("--algorithm", tuple(ALGORITHMS), "How the fleet learns.")
+@path_option("--training", text="Training file to search around [default: the defaults].")
+@count_option("--trials", "Most trials.", default=24, most=10_000)
+@count_option("--agent-steps", "Training budget of a trial.", default=600_000)
+@choice_option("--pruner", PRUNERS, "Which trials are stopped early.", default=PRUNERS[0])
 @seed_option()
 @overrides_option
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    default=None,
-    help="Folder of the study [default: runs/tune-SCENARIO]; a study there goes on.",
-)
+@out_option("Folder of the study [default: runs/tune-SCENARIO]; a study there goes on.")
 @json_option
 def tune(
     scenario: Path,

@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from stress.options import plan_of, sabotage_option, training_options
+from agents.options import sabotage_option
+from stress.options import plan_of, training_options
 from twin.options import jobs_option, json_option, print_json, run_argument
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 from reports.numbers import fixed
 from twin.network.layout import Lanes, layered, ordered
+from twin.network.svg import curve
 
 CARD_WIDTH = 148
 PAGE_WIDTH = 1040
@@ -127,18 +127,9 @@ def _lane_marks(
         text = fixed(units, 1) if len(lanes) <= LABELLED_LANES else ""
         width = round(THIN + (THICK - THIN) * share, 2)
         x, y = _label_place(place[route[-2]], place[route[-1]], width)
-        marks.append(LaneMark(_curve([place[slot] for slot in route]), width, title, text, x, y))
+        path = curve([place[slot] for slot in route], CARD_WIDTH)
+        marks.append(LaneMark(path, width, title, text, x, y))
     return tuple(marks)
-
-
-def _curve(points: Sequence[Place]) -> str:
-    """Cubic curves from card to card, straight through empty slots."""
-    path = ""
-    for (x0, y0), (x1, y1) in pairwise(points):
-        start, bend = x0 + CARD_WIDTH, (x1 - x0 - CARD_WIDTH) / 2
-        path += f"{'L' if path else 'M'}{start:.1f},{y0:.1f}"
-        path += f"C{start + bend:.1f},{y0:.1f} {x1 - bend:.1f},{y1:.1f} {x1:.1f},{y1:.1f}"
-    return path
 
 
 def _label_place(start: Place, end: Place, width: float) -> Place:

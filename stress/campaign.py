@@ -24,7 +24,7 @@ from stress.invariants import Sometimes, sometimes
 from stress.results import NOMINAL, CaseResult
 from stress.sharding import Shard
 from stress.spec import StressSuite
-from stress.steady import has_failed, steady_state_problem
+from stress.steady import steady_state_problem
 from stress.store import Journal, by_id, campaign_digest, drop_table, read_journal, write_table
 
 Progress = Callable[[int, int, int], None]
@@ -110,14 +110,14 @@ class _Run:
     def finish(self, executor: Executor, journal: Journal) -> None:
         """Run what is not done yet; where the steady state does not hold, stop after it."""
         known = self.results(self.cases)
-        count, failures = len(known), sum(has_failed(r) for r in known)
+        count, failures = len(known), sum(r.failed for r in known)
         self.tell(count, failures)
         with closing(execute_in_turn(self.batches(), executor)) as results:
             for result in results:
                 count += 1
                 journal.append(result)
                 self.done[result.case] = result
-                failures += has_failed(result)
+                failures += result.failed
                 self.tell(count, failures)
 
     def batches(self) -> Iterator[list[Case]]:

@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
+from agents.options import registry_option, sabotage_option
 from stress.options import (
     gate_option,
     opened_trial,
     plan_of,
-    registry_option,
-    sabotage_option,
     suite_option,
     tell_changes,
     times_option,
@@ -24,8 +23,10 @@ from stress.options import (
 )
 from twin.errors import NothingSelectedError, UsageError
 from twin.options import (
+    choice_option,
     json_option,
     out_option,
+    path_option,
     print_json,
     run_argument,
 )
@@ -33,6 +34,8 @@ from twin.options import (
 if TYPE_CHECKING:
     from stress.executor import Executor, Kind
     from stress.sharding import Shard
+
+EXECUTORS = ("serial", "processes", "ray")
 
 
 @click.command()
@@ -65,22 +68,14 @@ def train(as_json: bool, **options: Any) -> None:
 @click.argument("runs", metavar="RUN...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @trial_options
 @times_option
-@click.option(
-    "--executor",
-    type=click.Choice(["serial", "processes", "ray"]),
-    default="processes",
-    show_default=True,
-    help="Where episodes run.",
-)
+@choice_option("--executor", EXECUTORS, "Where episodes run.", default="processes")
 @click.option("--address", default="", metavar="HOST:PORT", help="Ray cluster [default: here].")
 @click.option("--shard", "part", default="1/1", metavar="I/N", help="Run one part of N only.")
-@click.option(
+@path_option(
     "--policy",
     "agent",
-    type=click.Path(path_type=Path),
-    default=None,
+    text="A third party's agent instead of a fleet; RUN may then be a scenario file.",
     metavar="FOLDER",
-    help="A third party's agent instead of a fleet; RUN may then be a scenario file.",
 )
 @out_option("With --policy: folder for its run folder [default: runs].")
 def stress(
@@ -126,7 +121,6 @@ def _stressed(
 ) -> dict[str, Any]:
     """The figures of one run's campaign, once it is over and, unless ``quiet``, told."""
     from stress.pipeline import campaign_figures, campaign_of, stress_stage
-    from stress.steady import has_failed
     from stress.summary import told
 
     with opened_trial("stress", run, quiet=quiet, **options) as (trial, display):
@@ -135,7 +129,7 @@ def _stressed(
     if not shard.whole:  # what a part has not seen, another one may
         found |= {"sometimes": {}, "never_happened": []}
     if not quiet:
-        click.echo("\n".join(told(found, [r for r in report.results if has_failed(r)])))
+        click.echo("\n".join(told(found, [r for r in report.results if r.failed])))
         command = "stress" if not shard.whole else "judge"
         later = ", once all shards are done" if not shard.whole else ""
         named = f"twin {command} {run} {trial.terms.options}".rstrip()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import OrderedDict
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
@@ -19,6 +20,9 @@ from twin.scenario.model import ScenarioModel
 EPISODES = 1_000_000
 """More than any process plays: whoever died in one episode is there again in the next."""
 
+KEPT_POLICIES = 16
+_POLICIES: OrderedDict[tuple[str, PolicyRef], Policy] = OrderedDict()
+
 
 def world_of(scenario: ScenarioRef) -> World:
     """The compiled world of a scenario, compiled once per process."""
@@ -26,11 +30,19 @@ def world_of(scenario: ScenarioRef) -> World:
 
 
 def policy_of(scenario: ScenarioRef, ref: PolicyRef) -> Policy:
-    """The policy for a scenario, built once per process.
+    """The policy for a scenario, built once per process; ``reset`` starts it afresh.
 
+    The one that was not asked for the longest is forgotten first, and the process behind it ended.
     Raises UsageError for an unknown kind, and what reading a rule or a checkpoint raises.
     """
-    return _policy(scenario.document, ref)
+    key = scenario.document, ref
+    policy = _POLICIES[key] if key in _POLICIES else _policy(*key)
+    _POLICIES[key] = policy
+    _POLICIES.move_to_end(key)
+    if len(_POLICIES) > KEPT_POLICIES:
+        _, forgotten = _POLICIES.popitem(last=False)
+        getattr(forgotten, "close", lambda: None)()
+    return policy
 
 
 def rule_of(scenario: ScenarioRef, text: str) -> OrderingRule:
@@ -50,9 +62,7 @@ def _rule(document: str, text: str) -> OrderingRule:
     return rule_from_json(_world(document), json.loads(text))
 
 
-@lru_cache(maxsize=16)
 def _policy(document: str, ref: PolicyRef) -> Policy:
-    """The policy, built once per process; ``reset`` starts it afresh for each episode."""
     if ref.kind not in POLICY_KINDS:
         hint = did_you_mean(ref.kind, POLICY_KINDS)
         raise UsageError("unknown kind of policy", ref.name, repr(ref.kind), "", hint)

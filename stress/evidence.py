@@ -37,6 +37,10 @@ class Evidence:
         """Cases of a policy under one fault and severity that ran to their end."""
         return tuple(c for s in self.scenarios for c in self.sound(policy, s, cell).values())
 
+    def struck(self, *families: str) -> tuple[CaseResult, ...]:
+        """Cases of the fleet under these families, at a severity above zero."""
+        return tuple(c for c in self.of(FLEET) if c.fault in families and c.severity > 0)
+
     @cached_property
     def scenarios(self) -> tuple[str, ...]:
         """Names of the scenarios the fleet was run on."""
@@ -50,8 +54,7 @@ class Evidence:
 
     def severities(self, family: str) -> tuple[int, ...]:
         """Severities above zero at which the fleet met a family."""
-        fleet = self.of(FLEET)
-        return tuple(sorted({c.severity for c in fleet if c.fault == family and c.severity > 0}))
+        return tuple(sorted({case.severity for case in self.struck(family)}))
 
     def nominal_pairs(self, reference: str) -> tuple[Pairs, ...]:
         """Costs of fleet and reference on the same undisturbed seeds, per scenario."""

@@ -7,7 +7,8 @@ INCONCLUSIVE leaves it undecided, and only PASS promotes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 from agents.credit.record import Audit
 from stress.adversary.record import AttackRecord
@@ -30,6 +31,20 @@ from stress.statistics import Interval
 
 __all__ = ["GateModel", "Provenance", "gate_digest", "judge", "load_gate"]
 
+JUDGES: dict[str, Callable[[Any, Bench], Finding | list[Finding]]] = {
+    "provenance": judge_provenance,
+    "safety": judge_safety,
+    "champion": judge_champion,
+    "baseline": judge_baseline,
+    "tail": judge_tail,
+    "resilience": judge_resilience,
+    "control": judge_control,
+    "malformed": judge_malformed,
+    "adversary": judge_adversary,
+    "work_share": judge_work_share,
+    "stability": judge_stability,
+}
+"""By the name of the rule in ``Criteria``, G0 to G10."""
 FIGURES = 3
 FIRST_FIGURES = ("G3", "G5", "G1", "G2", "G4", "G6", "G7", "G8", "G9", "G10", "G0")
 """Which figures decide when nothing stands out."""
@@ -86,30 +101,11 @@ def judge(
 
 def _findings(bench: Bench) -> list[Finding]:
     """Judge every criterion that the gate file asks for, in order."""
-    asked = bench.gate.criteria
     found: list[Finding] = []
-    if asked.provenance:
-        found.append(judge_provenance(asked.provenance, bench))
-    if asked.safety:
-        found.append(judge_safety(asked.safety, bench))
-    if asked.champion:
-        found.append(judge_champion(asked.champion, bench))
-    if asked.baseline:
-        found.append(judge_baseline(asked.baseline, bench))
-    if asked.tail:
-        found.append(judge_tail(asked.tail, bench))
-    if asked.resilience:
-        found.extend(judge_resilience(asked.resilience, bench))
-    if asked.control:
-        found.extend(judge_control(asked.control, bench))
-    if asked.malformed:
-        found.append(judge_malformed(asked.malformed, bench))
-    if asked.adversary:
-        found.append(judge_adversary(asked.adversary, bench))
-    if asked.work_share:
-        found.append(judge_work_share(asked.work_share, bench))
-    if asked.stability:
-        found.append(judge_stability(asked.stability, bench))
+    for name, judge_one in JUDGES.items():
+        rule = getattr(bench.gate.criteria, name)
+        made = [] if rule is None else judge_one(rule, bench)
+        found += made if isinstance(made, list) else [made]
     return found
 
 

@@ -71,7 +71,7 @@ def judge_safety(rule: SafetyRule, bench: Bench) -> Finding:
     fleet = bench.evidence.of(FLEET)
     if not fleet:
         return line.says("INCONCLUSIVE", "The fleet was not run.", "none run")
-    bad = [case for case in fleet if _bad(case)]
+    bad = [case for case in fleet if case.failed]
     bound = exact_upper_bound(len(bad), len(fleet))
     interval = Interval(len(bad) / len(fleet), 0.0, bound, len(fleet))
     status, remark = _safety(bad, bound, rule, bench)
@@ -83,19 +83,14 @@ def judge_safety(rule: SafetyRule, bench: Bench) -> Finding:
     return line.measures(status, sentence, figure, interval, rule.max_rate)
 
 
-def _bad(case: CaseResult) -> bool:
-    return bool(case.violations or case.error)
-
-
 def _safety(
     bad: list[CaseResult], bound: float, rule: SafetyRule, bench: Bench
 ) -> tuple[Status, str]:
     if bad:
         first = bad[0]
-        what = first.error or first.violations[0]
         where = f"{first.fault}/{first.severity}, seed {first.seed}"
-        return "FAIL", f"; first: {what} ({where})"
-    others = sum(_bad(case) for case in bench.evidence.cases if case.policy != FLEET)
+        return "FAIL", f"; first: {first.failure} ({where})"
+    others = sum(case.failed for case in bench.evidence.cases if case.policy != FLEET)
     if others:
         return "INCONCLUSIVE", f"; but {counted(others, 'episode')} of the references went wrong"
     if bound >= rule.max_rate:

@@ -72,21 +72,21 @@ def _levels(family: str, rule: ResilienceRule, bench: Bench) -> list[int]:
 
 def _broken(family: str, rule: ResilienceRule, bench: Bench) -> str:
     """What went wrong in an episode under the family, at any severity."""
-    struck = [c for c in bench.evidence.of(FLEET) if c.fault == family and c.severity > 0]
-    bad = [case for case in struck if case.error or case.violations]
+    struck = bench.evidence.struck(family)
+    bad = [case for case in struck if case.failed]
     if not bad:
         return ""
     first = bad[0]
     return (
         f"Under {family} {len(bad):,} of {counted(len(struck), 'episode')} did not end safely; "
-        f"first at {severity(first.severity)}: {first.error or first.violations[0]}."
+        f"first at {severity(first.severity)}: {first.failure}."
     )
 
 
 def _unseen(family: str, rule: ResilienceRule, bench: Bench) -> str:
-    struck = [c for c in bench.evidence.of(FLEET) if c.fault == family and c.severity > 0]
     if not rule.must_be_seen:
         return ""
+    struck = bench.evidence.struck(family)
     if not sum(case.fired for case in struck):
         return "the fault never struck, which proves nothing"
     if not sum(case.seen for case in struck):
@@ -251,7 +251,7 @@ def judge_malformed(rule: MalformedRule, bench: Bench) -> Finding:
     can hide it from the count; the invariants (9, 10) are the second line.
     """
     line = Line("G7", "Malformed answers are harmless", "Spoilt answers without a label")
-    struck = [c for c in bench.evidence.of(FLEET) if c.fault in rule.families and c.severity > 0]
+    struck = bench.evidence.struck(*rule.families)
     fired = sum(case.fired for case in struck)
     name = listed(rule.families)
     if not fired:

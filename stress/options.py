@@ -13,11 +13,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from agents.learn.algorithms import ALGORITHMS
+from agents.options import registry_option, sabotage_option
 from twin.options import (
+    choice_option,
+    count_option,
     jobs_option,
     json_option,
     out_option,
     overrides_option,
+    path_option,
     scenario_argument,
     seed_option,
 )
@@ -32,29 +36,12 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def _path_option(flag: str, default: str, words: str) -> Callable[[F], F]:
-    return click.option(
-        flag, type=click.Path(path_type=Path), default=Path(default), show_default=True, help=words
-    )
-
-
-suite_option = _path_option("--suite", "scenarios/stress/standard.yaml", "Stress suite.")
-gate_option = _path_option("--gate", "scenarios/gates/default.yaml", "Gate file.")
-registry_option = _path_option("--registry", "registry", "Folder of the model registry.")
-sabotage_option = click.option(
-    "--sabotage",
-    default="",
-    metavar="KIND",
-    help="Spoil the fleet on purpose: 'shuffled', or 'muted:AGENT'.",
+suite_option = path_option(
+    "--suite", text="Stress suite.", default="scenarios/stress/standard.yaml"
 )
-
-
-times_option = click.option(
-    "--times",
-    type=click.IntRange(1, 10_000),
-    default=1,
-    show_default=True,
-    help="So many times the suite's stressed episodes, on further seeds.",
+gate_option = path_option("--gate", text="Gate file.", default="scenarios/gates/default.yaml")
+times_option = count_option(
+    "--times", "So many times the suite's stressed episodes, on further seeds.", 1, most=10_000
 )
 
 
@@ -74,27 +61,19 @@ def trial_options(command: F) -> F:
 
 def training_options(command: F) -> F:
     """What `train` and `prove` share: what to train, and what it will be judged by."""
-    budget = click.option(
-        "--agent-steps", type=click.IntRange(1), default=None, help="Training budget."
-    )
-    algorithm = click.option(
+    budget = count_option("--agent-steps", "Training budget.")
+    algorithm = choice_option(
         "--algorithm",
-        type=click.Choice(tuple(ALGORITHMS)),
-        default=None,
-        help="How the fleet learns [default: the training file's, or mappo].",
+        tuple(ALGORITHMS),
+        "How the fleet learns [default: the training file's, or mappo].",
     )
-    training = click.option(
-        "--training",
-        type=click.Path(path_type=Path),
-        default=None,
-        help="Training file: everything that determines the training.",
+    training = path_option(
+        "--training", text="Training file: everything that determines the training."
     )
-    harden = click.option(
+    harden = path_option(
         "--harden",
-        type=click.Path(path_type=Path),
-        default=None,
+        text="Stress suite whose faults a share of the training networks meets.",
         metavar="SUITE",
-        help="Stress suite whose faults a share of the training networks meets.",
     )
     device = click.option(
         "--device", default=None, help="cpu or cuda [default: the training file's, or cpu]."

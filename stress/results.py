@@ -96,6 +96,16 @@ class CaseResult(Model):
     error: str = ""
     """A crashed case is a result: the error's type and text."""
 
+    @property
+    def failed(self) -> bool:
+        """Whether the episode crashed or broke an invariant."""
+        return bool(self.error or self.violations)
+
+    @property
+    def failure(self) -> str:
+        """What went wrong first, in words; empty where nothing did."""
+        return self.error or next(iter(self.violations), "")
+
 
 class Criterion(Model):
     """One line of the gate: what was measured, what was asked, what follows."""

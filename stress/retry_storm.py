@@ -67,11 +67,11 @@ LASTING = Storm(dip_for_s=float("inf"))
 
 @dataclass
 class Tally:
-    """What one client made of the storm."""
+    """What callers made of a storm."""
 
-    client: Client
     requests: int = 0
     calls: int = 0
+    """That left them."""
     answered: int = 0
     locks: int = 0
 
@@ -84,6 +84,13 @@ class Tally:
     def success(self) -> float:
         """Share of the requests that were answered in the end."""
         return self.answered / max(self.requests, 1)
+
+
+@dataclass
+class ClientTally(Tally):
+    """What one kind of client made of it."""
+
+    client: Client = field(kw_only=True)
 
 
 class Provider:
@@ -140,7 +147,7 @@ class _Fleet:
     """All agents of one client."""
 
     storm: Storm
-    tally: Tally
+    tally: ClientTally
     clock: Clock
     provider: Provider
     seed: int
@@ -192,9 +199,9 @@ class _Fleet:
         self.clock.at(self.clock.now + seconds * SECOND, ARRIVAL, call, value)
 
 
-def weather(storm: Storm, client: Client, seed: int = 0) -> Tally:
+def weather(storm: Storm, client: Client, seed: int = 0) -> ClientTally:
     """Let one client weather the storm; deterministic in its arguments."""
-    fleet = _Fleet(storm, Tally(client), Clock(0.0), Provider(storm), seed)
+    fleet = _Fleet(storm, ClientTally(client=client), Clock(0.0), Provider(storm), seed)
     retries, agents = storm.retries, range(storm.agents)
     if client != "naive":
         fleet.backoff = {a: Backoff(seed, f"{a}", retries.base, retries.cap) for a in agents}

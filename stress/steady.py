@@ -11,16 +11,11 @@ from stress.spec import SteadyState
 SHOWN = 3
 
 
-def has_failed(result: CaseResult) -> bool:
-    """Whether a case crashed or broke an invariant."""
-    return bool(result.error or result.violations)
-
-
 def steady_state_problem(terms: SteadyState, results: Sequence[CaseResult]) -> str:
     """Why the hypothesis does not hold; empty where it does."""
-    failed = [result for result in results if has_failed(result)]
+    failed = [result for result in results if result.failed]
     if failed:
-        reasons = dict.fromkeys(r.error or r.violations[0] for r in failed)
+        reasons = dict.fromkeys(r.failure for r in failed)
         shown = "; ".join(list(reasons)[:SHOWN])
         return f"{len(failed)} of {len(results)} undisturbed episodes failed: {shown}"
     return "; ".join(_unfit(terms, results))

@@ -12,7 +12,6 @@ from stress.contestants import world_of
 from stress.evidence import FLEET
 from stress.expand import Campaign
 from stress.results import NOMINAL, CaseResult
-from stress.steady import has_failed
 from stress.wording import counted
 
 HOURS_PER_DAY = 24.0
@@ -53,8 +52,8 @@ def figures(
     """What a campaign has to say for itself; ``origin`` names commit, gate and replay command."""
     results = report.results
     struck = [r for r in results if r.fault != NOMINAL]
-    failed = sum(has_failed(r) for r in results)
-    broken = sum(has_failed(r) for r in struck)
+    failed = sum(r.failed for r in results)
+    broken = sum(r.failed for r in struck)
     fired: Counter[str] = Counter()
     for result in struck:
         fired.update(result.fired_by)
@@ -159,7 +158,7 @@ def told(found: Mapping[str, Any], failures: Sequence[CaseResult]) -> Iterator[s
     yield f"{found['episodes']:,} episodes, {found['failed']:,} failed"
     for result in failures[:SHOWN]:
         name = f"{result.policy} {result.fault}/{result.severity}#{result.seed}"
-        yield f"  {result.case[:12]} {name}: {result.error or result.violations[0]}"
+        yield f"  {result.case[:12]} {name}: {result.failure}"
     if len(failures) > SHOWN:
         yield f"  and {len(failures) - SHOWN:,} more in cases.json"
     happened = {what: n for what, n in found["sometimes"].items() if n}

@@ -21,7 +21,7 @@ from agents.gateway.caller import Call, Caller, Desk
 from agents.gateway.guards import AdaptiveThrottle
 from agents.gateway.plausible import Bounds
 from agents.gateway.schema import AnswerCheck
-from stress.retry_storm import SECOND, Provider, Storm
+from stress.retry_storm import SECOND, Provider, Storm, Tally
 from twin.engine.clock import ARRIVAL, Clock
 from twin.exogenous.streams import stream
 from twin.scenario.tools import Breaker, Retries, Tools
@@ -43,27 +43,12 @@ them a breaker of one agent has seen too little before the account is locked, an
 
 
 @dataclass
-class SwarmTally:
-    """What a swarm made of a storm."""
+class SwarmTally(Tally):
+    """What a swarm made of it."""
 
-    requests: int = 0
-    calls: int = 0
-    """That left an agent."""
-    answered: int = 0
-    locks: int = 0
     labels: Counter[str] = field(default_factory=Counter)
     violations: tuple[str, ...] = ()
     """Of the laws of the boundary, by all gateways."""
-
-    @property
-    def calls_per_request(self) -> float:
-        """Calls that left, over requests that were made."""
-        return self.calls / max(self.requests, 1)
-
-    @property
-    def success(self) -> float:
-        """Share of the requests that were answered."""
-        return self.answered / max(self.requests, 1)
 
 
 class _Account:

@@ -3,24 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from stress.options import (
-    opened_trial,
-    registry_option,
-    times_option,
-    trial_options,
-)
-from twin.options import (
-    json_option,
-    print_json,
-    run_argument,
-)
-
-if TYPE_CHECKING:
-    pass
+from agents.options import registry_option
+from stress.options import opened_trial, times_option, trial_options
+from twin.options import json_option, print_json, run_argument
 
 
 @click.command()

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from agents.learn.config import TrainConfig
+from agents.learn.learner import Learner, make_learner
+from agents.learn.setup import Setup
 from agents.learn.train import train
 from twin.network.world import World, compile_world
 from twin.scenario import from_mapping
@@ -66,6 +68,21 @@ def tiny_world(**agents: Any) -> World:
             }
         ).model
     )
+
+
+def tiny(**changes: Any) -> TrainConfig:
+    """The small configuration with changes, validated."""
+    return TrainConfig.model_validate({**TINY.model_dump(), **changes})
+
+
+def setup_of(config: TrainConfig, **agents: Any) -> Setup:
+    world = tiny_world(**agents)
+    return Setup.of(world, world.order_up_to, config)
+
+
+def prepared(world: World, config: TrainConfig, folder: Path) -> tuple[Setup, Learner]:
+    setup = Setup.of(world, world.order_up_to, config)
+    return setup, make_learner(setup, config, folder)
 
 
 def trained(folder: Path, config: TrainConfig = TINY, **options: Any) -> Path:

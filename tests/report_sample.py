@@ -5,17 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
 from agents.credit.estimate import Estimate
-from agents.credit.record import (
-    AUDITS,
-    AgentAudit,
-    Audit,
-    Standing,
-    TrainingAudit,
-    write_audit,
-)
+from agents.credit.record import AUDITS, AgentAudit, Audit, Standing, TrainingAudit, write_audit
 from stress.results import (
     CaseResult,
     Contender,
@@ -29,24 +20,8 @@ from stress.results import (
     Verdict,
 )
 from stress.store import write_table
-from twin.exogenous.streams import stream
-
-FAULTS = (
-    "channel.bandwidth",
-    "channel.latency",
-    "channel.loss",
-    "tool.malformed",
-    "tool.schema_drift",
-    "world.demand_surge",
-    "world.lead_time",
-    "world.outage",
-)
-LABELS = ("timeout", "invalid_json", "schema", "wrong_entity", "rate_limited")
-POLICIES = ("fleet", "baseline")
-NODES = ("plant", "dc", "north", "east", "south")
-KINDS = ("supplier", "warehouse", "store", "store", "store")
-LANES = (("plant", "dc"), ("dc", "north"), ("dc", "east"), ("dc", "south"))
-WEEK = np.array([0.6, 0.7, 0.8, 1.0, 1.3, 1.6, 1.0])
+from tests.report_cases import case, cases, training
+from tests.report_playback import playback
 
 
 def contender(name: str, cost: float, half: float, ratio: float) -> Contender:
@@ -149,149 +124,6 @@ def verdict(status: Status = "PASS") -> Verdict:
         ),
         champion="2",
     )
-
-
-def training(updates: int = 160) -> tuple[TrainingRow, ...]:
-    rng = stream(7, "report_sample/training")
-    rows = []
-    for n in range(1, updates + 1):
-        weekly = 9 * rng.standard_normal()
-        cost = 172 + 190 * np.exp(-n / 22) + weekly + 5 * rng.standard_normal()
-        rows.append(
-            TrainingRow(
-                update=n,
-                agent_steps=n * 9600,
-                seconds=n * 1.9,
-                steps_per_second=9600 / 1.9,
-                cost=float(cost),
-                baseline_cost=float(232 + weekly),
-                policy_loss=-0.01,
-                value_loss=0.4,
-                entropy=float(1.4 * np.exp(-n / 120)),
-                kl=float(0.011 + 0.003 * rng.random()),
-                clip_share=0.1,
-                explained_variance=float(0.93 - 0.9 * np.exp(-n / 15)),
-            )
-        )
-    return tuple(rows)
-
-
-def case(policy: str, fault: str, severity: int, seed: int, broken: bool = False) -> CaseResult:
-    rng = stream(seed, f"report_sample/{fault}/{severity}")
-    luck = float(rng.normal(1.0, 0.05))
-    harm = _harm(policy, fault, severity)
-    calls = 0 if policy == "baseline" else 1080
-    failed = {name: int(rng.poisson(severity * 9 / (n + 1))) for n, name in enumerate(LABELS)}
-    labels = failed if fault.startswith(("tool", "channel")) and calls else {}
-    retries = sum(labels.values())
-    operating = (171.0 if policy == "fleet" else 232.0) * luck * harm
-    return CaseResult(
-        case=f"{policy}-{fault}-{severity}-{seed}",
-        scenario="quickstart",
-        policy=policy,
-        policy_hash="77e0aa41c2d9",
-        fault=fault,
-        severity=severity,
-        seed=seed,
-        cost=operating + calls * 0.0008,
-        operating_cost=operating,
-        fill_rate=min(1.0, 0.99 / harm),
-        calls=calls,
-        attempts=calls + retries,
-        retries=retries,
-        bytes=calls * 640,
-        tokens=calls * 12,
-        control_cost=calls * 0.0008 * 120,
-        decisions=600 if calls else 0,
-        fallbacks=severity * 4 if labels else 0,
-        labels={name: n for name, n in labels.items() if n},
-        fired=severity * 11,
-        seen=severity * 9 if fault != "world.lead_time" else 0,
-        breaker_opened=severity if labels else 0,
-        breaker_closed=severity if labels else 0,
-        violations=("stock below zero",) if broken else (),
-        ledger_digest="d1",
-    )
-
-
-def _harm(policy: str, fault: str, severity: int) -> float:
-    if fault.startswith("world"):
-        return 1 + (0.075 if policy == "fleet" else 0.09) * severity**1.3
-    return 1.0 if policy == "baseline" else 1 + 0.012 * severity**2
-
-
-def cases(
-    faults: Sequence[str] = FAULTS, seeds: int = 5, severities: Sequence[int] = (1, 2, 3, 4, 5)
-) -> tuple[CaseResult, ...]:
-    calm = [case(p, "none", 0, s) for p in POLICIES for s in range(seeds)]
-    harsh = [
-        case(p, f, v, s) for p in POLICIES for f in faults for v in severities for s in range(seeds)
-    ]
-    return (*calm, *harsh)
-
-
-def playback(stores: int = 0, periods: int = 120, policies: Sequence[str] = POLICIES) -> Playback:
-    """The quickstart network, or one with three plants, four warehouses and many stores."""
-    nodes, kinds, lanes = _network(stores)
-    rng = stream(7, "report_sample/playback")
-    selling = np.array([kind == "store" for kind in kinds])
-    means = np.where(selling, rng.uniform(15, 45, len(nodes)), 0.0)
-    season = WEEK[np.arange(periods) % 7]
-    demand = rng.poisson(season[:, None] * means).astype(float)
-    stock, unmet, cost = {}, {}, {}
-    for policy in policies:
-        stock[policy], unmet[policy] = _stock(demand, season, policy == "fleet")
-        cost[policy] = (0.5 * stock[policy] + 8 * unmet[policy]).sum(axis=1) + 12
-    return Playback(
-        seed=7,
-        nodes=nodes,
-        kinds=kinds,
-        lanes=lanes,
-        fleets=("trucks",),
-        on_hand={p: table.tolist() for p, table in stock.items()},
-        demand=demand.tolist(),
-        unmet={p: table.tolist() for p, table in unmet.items()},
-        cost={p: series.tolist() for p, series in cost.items()},
-        shipped={p: _flows(lanes, nodes, means) for p in policies},
-    )
-
-
-Network = tuple[tuple[str, ...], tuple[str, ...], tuple[tuple[str, str], ...]]
-
-
-def _network(stores: int) -> Network:
-    if not stores:
-        return NODES, KINDS, LANES
-    plants = tuple(f"plant {n}" for n in range(3))
-    depots = tuple(f"depot {n}" for n in range(4))
-    shops = tuple(f"store {n:02d}" for n in range(stores))
-    lanes = [(plants[n % 3], depot) for n, depot in enumerate(depots)]
-    lanes += [(depots[n * 7 % 4], shop) for n, shop in enumerate(shops)]
-    lanes += [(plants[0], shops[-1]), (plants[2], shops[0])]
-    kinds = ("factory",) * 3 + ("warehouse",) * 4 + ("store",) * stores
-    return plants + depots + shops, kinds, tuple(lanes)
-
-
-def _stock(demand: np.ndarray, season: np.ndarray, adaptive: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Order-up-to every period: by weekday for the fleet, at one level for the baseline."""
-    mean = demand.mean(axis=0)
-    stock, unmet = np.zeros_like(demand), np.zeros_like(demand)
-    for t in range(len(demand)):
-        level = mean * (1.25 * season[t] if adaptive else 1.45) + 4 * (mean > 0)
-        unmet[t] = np.maximum(demand[t] - level, 0)
-        depot = 190 + 45 * ((t * (3 if adaptive else 2)) % 7) / 7 + (0 if adaptive else 60)
-        stock[t] = np.maximum(level - demand[t], 0) + depot * (mean == 0)
-    return stock, unmet
-
-
-def _flows(
-    lanes: Sequence[tuple[str, str]], nodes: Sequence[str], means: np.ndarray
-) -> list[float]:
-    def below(node: str) -> float:
-        return float(means[nodes.index(node)]) + sum(below(b) for a, b in lanes if a == node)
-
-    inbound = [sum(1 for _, b in lanes if b == end) for _, end in lanes]
-    return [below(end) / n for (_, end), n in zip(lanes, inbound, strict=True)]
 
 
 def agent_audit(name: str, value: float, verdict: Standing, sentence: str) -> AgentAudit:

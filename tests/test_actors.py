@@ -7,13 +7,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from pydantic import ValidationError
 
 from agents.checkpoint.bundle import read_bundle
@@ -23,22 +21,14 @@ from agents.learn.horizon import paths
 from agents.learn.learner import make_learner
 from agents.learn.rollout import Sampler, Segment
 from agents.learn.setup import Setup
-from tests.learning_world import TINY, tiny_world, trained
+from tests.learning_world import tiny, tiny_world, trained
 from twin.engine.batch import BatchPath
 from twin.errors import TrainingError
 from twin.network.world import World, compile_world
 from twin.scenario import load
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 ROOT = Path(__file__).parent.parent
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    """More threads only get in each other's way in networks this small."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 class Doubled(Sampler):
@@ -49,7 +39,7 @@ class Doubled(Sampler):
 
 
 def configured(**changes: Any) -> TrainConfig:
-    return TrainConfig.model_validate({**TINY.model_dump(), "engine": "event", **changes})
+    return tiny(**{"engine": "event", **changes})
 
 
 def prepared(config: TrainConfig, world: World, folder: Path) -> tuple[Setup, Any]:

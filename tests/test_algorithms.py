@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
 import pytest
-import torch
 
 from agents.checkpoint.bundle import load_policy, read_bundle
 from agents.learn.algorithms import ALGORITHMS, Algorithm
-from agents.learn.config import TrainConfig, train_config
+from agents.learn.config import train_config
 from agents.learn.evaluation import evaluate
 from agents.learn.happo import Happo
 from agents.learn.ippo import Ippo
@@ -22,29 +20,13 @@ from agents.learn.mappo import Mappo
 from agents.learn.metrics import read_rows
 from agents.learn.rollout import Sampler
 from agents.learn.setup import Setup
-from tests.learning_world import TINY, tiny_world, trained
+from tests.learning_world import setup_of, tiny, tiny_world, trained
 from twin.env.episode import run_policy
 from twin.errors import ScenarioError, TrainingError
 from twin.exogenous.path import draw_path
 from twin.exogenous.streams import stream
 
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    """More threads only get in each other's way in networks this small."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-def tiny(**changes: Any) -> TrainConfig:
-    return TrainConfig.model_validate({**TINY.model_dump(), **changes})
-
-
-def setup_of(config: TrainConfig, **agents: Any) -> Setup:
-    world = tiny_world(**agents)
-    return Setup.of(world, world.order_up_to, config)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def test_every_name_has_a_home() -> None:

@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.profiles import laws
 from tests.strategies import decisions, sample_paths, scenario_models
 from twin.engine.event import EventEngine
 from twin.engine.ledger import PeriodLedger
@@ -16,14 +17,6 @@ from twin.exogenous.path import draw_path
 from twin.network.world import World, compile_world
 from twin.scenario.model import ScenarioModel
 from twin.simulation import run_orders
-
-laws = settings(
-    max_examples=60,
-    derandomize=True,
-    deadline=None,
-    database=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-)
 
 
 def drawn_run(data: st.DataObject, independent: bool) -> PeriodLedger:
@@ -36,7 +29,7 @@ def drawn_run(data: st.DataObject, independent: bool) -> PeriodLedger:
     return engine.ledger
 
 
-@laws
+@laws(60)
 @given(st.data())
 def test_stock_is_never_negative_by_default(data: st.DataObject) -> None:
     ledger = drawn_run(data, independent=False)
@@ -52,7 +45,7 @@ def test_stock_is_never_negative_by_default(data: st.DataObject) -> None:
     assert left[:, ~world.unlimited].min(initial=0) >= -1e-6
 
 
-@laws
+@laws(60)
 @given(st.data())
 def test_independent_links_keep_every_law_but_that_one(data: st.DataObject) -> None:
     ledger = drawn_run(data, independent=True)

@@ -1,18 +1,16 @@
-"""Laws of searching and shrinking, on failures that are made up instead of played."""
+"""Laws of searching for failures and of shrinking them, on made-up outcomes."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
 from math import inf
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from stress.adversary.learned import Learned
 from stress.adversary.plan import Hit, Plan, hit_of, suite_of
-from stress.adversary.record import AttackRecord, Failure
 from stress.adversary.referee import Outcome
 from stress.adversary.search import Search
 from stress.adversary.searchers import METHODS, Searcher
@@ -22,13 +20,8 @@ from stress.adversary.space import Choice, Range, Space
 from stress.case import PolicyRef, ScenarioRef
 from stress.catalogue import FAMILIES, build_fault
 from stress.contestants import world_of
-from stress.evidence import gather
 from stress.expand import Campaign, expand
-from stress.gate import Provenance, load_gate
-from stress.gate_adversary import judge_adversary
-from stress.gate_model import AdversaryRule
-from stress.judging import Bench
-from stress.results import NOMINAL, CaseResult, Criterion
+from stress.results import NOMINAL, CaseResult
 from stress.spec import StressSuite
 from twin.env.rules import default_rule
 from twin.errors import UsageError
@@ -57,9 +50,6 @@ WORLD = world_of(SCENARIO)
 STATIC = PolicyRef.of_rule("baseline", WORLD, default_rule(WORLD))
 TERMS = StressSuite(name="terms")
 SPACE = Space.of(WORLD, TERMS.heal, (7, 8, 9))
-GATE, HASH = load_gate(Path(__file__).parents[1] / "scenarios" / "gates" / "default.yaml")
-
-
 SWEEPING = ("cross-entropy", "learned")
 """Ways to search that begin with every family once."""
 
@@ -283,77 +273,3 @@ def test_the_cheapest_new_failure_is_the_best() -> None:
     assert state.best == tried[3]
     assert (state.tried, state.failures, state.shared, state.found_at) == (4, 2, 1, 3)
     assert sorted(tried, key=lambda o: o.score) == tried
-
-
-RULE = AdversaryRule(minimum_plans=100, bound=0.25, survival=1.0)
-FAILURE = Failure(
-    case="c",
-    name="obs.stale/1#7",
-    seed=7,
-    faults=(),
-    symptoms=("cost",),
-    sentence="It costs too much.",
-    shared=False,
-    effort=1,
-    cost=2.0,
-    static_cost=1.0,
-    ledger_digest="d",
-)
-NONE = AttackRecord(
-    status="finished",
-    scenario="tiny",
-    policy_hash="bundle-1",
-    against="static",
-    method="cross-entropy",
-    seed=0,
-    budget=100,
-    bound=0.25,
-    survival=1.0,
-    seeds=(7,),
-    tried=100,
-)
-
-
-def g8(record: AttackRecord | None, champion: str = "") -> Criterion:
-    found = Provenance({}, {"artifact": "bundle-1"})
-    bench = Bench(GATE, HASH, gather([]), found, attack=record, champion=champion)
-    return judge_adversary(RULE, bench).criterion
-
-
-def test_g8_passes_when_an_attack_of_the_asked_size_found_nothing_new() -> None:
-    assert g8(NONE).status == "PASS"
-    both = NONE.model_copy(
-        update={"shared": 2, "found": FAILURE.model_copy(update={"shared": True})}
-    )
-    assert g8(both).status == "PASS"
-    assert "2 broke both" in g8(both).sentence
-    against = {"against": "champion", "champion": "3"}
-    assert g8(NONE.model_copy(update=against), "3").status == "PASS"
-
-
-def test_g8_fails_on_a_new_failure_with_its_sentence() -> None:
-    found = g8(NONE.model_copy(update={"found": FAILURE, "failures": 1}))
-    assert (found.status, found.sentence) == ("FAIL", "It costs too much.")
-
-
-@pytest.mark.parametrize(
-    ("changes", "champion", "why"),
-    [
-        ({"policy_hash": "bundle-2"}, "", "another checkpoint"),
-        ({"status": "unfit"}, "", "nothing to attack"),
-        ({"bound": 9.0}, "", "--bound 0.25 --survival 1"),
-        ({"faults": ("obs.bias",)}, "", "limited to some faults"),
-        ({}, "3", "not made against the champion (version 3)"),
-        ({"tried": 99}, "", "asks for 100"),
-        ({"status": "running"}, "", "has not ended"),
-    ],
-)
-def test_g8_is_undecided_about_any_other_attack(changes, champion: str, why: str) -> None:
-    found = g8(NONE.model_copy(update=changes), champion)
-    assert found.status == "INCONCLUSIVE"
-    assert why in found.sentence
-
-
-def test_g8_is_undecided_without_an_attack_and_not_asked_by_default() -> None:
-    assert g8(None).status == "INCONCLUSIVE"
-    assert GATE.criteria.adversary is None

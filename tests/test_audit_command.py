@@ -7,46 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from agents.baselines import default_rules, rule_to_json
 from agents.credit.record import Audit, read_audit
-from agents.runs import create_run
-from tests.test_bundle import saved
+from tests.saved_fleet import saved, tuned_run
 from twin.cli import run
 from twin.network.world import compile_world
-from twin.scenario import load
-
-SCENARIO = """
-kind: scenario
-name: tiny
-horizon: 14 d
-nodes:
-  plant: {kind: supplier}
-  dc:    {kind: warehouse, stock: 60, holding: 0.1}
-  north: {kind: store, stock: 15, holding: 0.5, unmet: lost, penalty: 8,
-          demand: {model: poisson, mean: 5}}
-lanes:
-  plant -> dc: {lead_time: 2 d}
-  dc -> north: {lead_time: 1 d, fleet: trucks}
-fleets:
-  trucks: {depot: dc, vehicles: 3, capacity: 10, round_trip: 2 d}
-agents: {dispatch: [trucks]}
-"""
 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run folder with a fleet of random weights, which does harm."""
     base = tmp_path_factory.mktemp("audit")
-    (base / "tiny.yaml").write_text(SCENARIO)
-    scenario = load(base / "tiny.yaml")
-    world = compile_world(scenario.model)
-    folder = create_run(base / "runs", scenario, 0, (), "twin train")
-    rows = {
-        kind: {"cost": 1.0, "rule": rule_to_json(world, rule)}
-        for kind, rule in default_rules(world).items()
-    }
-    folder.write_json("baselines.json", rows)
-    saved(folder.bundle, world)
+    folder = tuned_run(base)
+    saved(folder.bundle, compile_world(folder.scenario().model))
     return folder.path
 
 

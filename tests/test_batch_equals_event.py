@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any
 from unittest import mock
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.both_engines import assert_same, replication, run_batch, run_event
-from tests.strategies import Decisions, decisions, sample_paths, scenario_models, worlds
+from tests.both_engines import SHIPPED, assert_same, replication, run_batch, run_event, shipped_case
+from tests.profiles import laws
+from tests.strategies import Decisions, decisions, sample_paths, worlds
 from twin.engine.batch import BatchEngine, stack_paths
 from twin.engine.batch_run import run_rule_batch
 from twin.env.rules import default_rule
@@ -23,21 +23,8 @@ from twin.network.world import World, compile_world
 from twin.scenario.loader import load
 from twin.simulation import run_rule
 
-SCENARIOS = sorted(
-    path
-    for path in (Path(__file__).parent.parent / "scenarios").rglob("*.yaml")
-    if "kind: scenario" in path.read_text(encoding="utf-8")
-)
-laws = settings(
-    max_examples=40,
-    derandomize=True,
-    deadline=None,
-    database=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-)
 
-
-@laws
+@laws(40)
 @given(st.data())
 def test_both_engines_give_the_same_ledger_profit_and_observations(data: st.DataObject) -> None:
     world = data.draw(worlds())
@@ -48,24 +35,15 @@ def test_both_engines_give_the_same_ledger_profit_and_observations(data: st.Data
         assert_same(replication(batch, index), run_event(world, path, chosen, index))
 
 
-@pytest.mark.parametrize("file", SCENARIOS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("file", SHIPPED, ids=lambda path: path.stem)
 def test_both_engines_agree_on_every_shipped_scenario(file: Path) -> None:
-    model = load(file).model
-    periods = min(40, round(model.horizon / model.period))
-    world = compile_world(model.model_copy(update={"horizon": periods * model.period}))
-    paths = [draw_path(world, seed) for seed in (1, 2)]
-    rng = np.random.default_rng(3)
-    shape = (world.periods, *world.shape[1:3], len(paths))
-    flow = world.throughput[world.destination] * world.share
-    orders = rng.uniform(0, 2.5, shape) * flow[..., None]
-    booked = rng.integers(0, 4, (*shape[:2], len(paths))).astype(float)
-    chosen = Decisions(orders, booked, rng.uniform(0, 1, booked.shape))
+    world, paths, chosen = shipped_case(file)
     batch = run_batch(world, paths, chosen)
     for index, path in enumerate(paths):
         assert_same(replication(batch, index), run_event(world, path, chosen, index))
 
 
-@settings(laws, max_examples=15)
+@laws(15)
 @given(st.data())
 def test_torch_gives_what_numpy_gives(data: st.DataObject) -> None:
     torch = pytest.importorskip("torch")
@@ -76,24 +54,7 @@ def test_torch_gives_what_numpy_gives(data: st.DataObject) -> None:
     assert_same(of_torch, run_batch(world, paths, chosen))
 
 
-@settings(laws, max_examples=15)
-@given(st.data())
-def test_single_precision_is_close_to_double(data: st.DataObject) -> None:
-    model = data.draw(scenario_models())
-    # Whole units and vehicles turn a rounding error into a whole step.
-    smooth = model.model_copy(update={"integral": False, "fleets": {}, "lanes": without(model)})
-    world = compile_world(smooth)
-    paths = [data.draw(sample_paths(world))]
-    chosen = data.draw(decisions(world, 1))
-    single = run_batch(world, paths, chosen, np, np.float32)
-    assert_same(single, run_batch(world, paths, chosen), relative=1e-4)
-
-
-def without(model: Any) -> Any:
-    return {key: lane.model_copy(update={"fleet": None}) for key, lane in model.lanes.items()}
-
-
-@settings(laws, max_examples=15)
+@laws(15)
 @given(st.data())
 def test_a_replication_does_not_depend_on_its_neighbours(data: st.DataObject) -> None:
     world = data.draw(worlds())
@@ -108,7 +69,7 @@ def chosen_first(chosen: Decisions) -> Decisions:
     return Decisions(*(getattr(chosen, field.name)[..., :1] for field in fields(Decisions)))
 
 
-@settings(laws, max_examples=25)
+@laws(25)
 @given(st.data())
 def test_a_rule_costs_the_same_in_both_engines(data: st.DataObject) -> None:
     # A fixed cost per order would turn an order of 1e-15 units, a rounding error, into money.
@@ -125,7 +86,7 @@ def without_order_costs(world: World) -> World:
     return replace(world, prices=replace(world.prices, order=0 * world.prices.order))
 
 
-@settings(laws, max_examples=15)
+@laws(15)
 @given(st.data())
 def test_profit_by_table_is_profit_part_by_part(data: st.DataObject) -> None:
     world = data.draw(worlds())
@@ -138,7 +99,7 @@ def test_profit_by_table_is_profit_part_by_part(data: st.DataObject) -> None:
 
 def test_the_cost_of_stock_can_be_differentiated_by_the_order_up_to_level() -> None:
     torch = pytest.importorskip("torch")
-    world = compile_world(load(SCENARIOS[[p.stem for p in SCENARIOS].index("quickstart")]).model)
+    world = compile_world(load(SHIPPED[[p.stem for p in SHIPPED].index("quickstart")]).model)
     engine = BatchEngine(world, stack_paths(world, [draw_path(world, 1)], torch), torch)
     level = torch.tensor(world.order_up_to[..., None], requires_grad=True)
     vehicles = torch.tensor(world.fleet_vehicles[:, None])
@@ -153,14 +114,14 @@ def test_the_cost_of_stock_can_be_differentiated_by_the_order_up_to_level() -> N
 
 
 def test_decisions_outside_an_epoch_are_refused() -> None:
-    world = compile_world(load(SCENARIOS[0]).model)
+    world = compile_world(load(SHIPPED[0]).model)
     engine = BatchEngine(world, stack_paths(world, [draw_path(world, 0)]))
     with pytest.raises(SimulationError, match="decision epoch"):
         engine.decide(engine.book, engine.book[:, 0], engine.book[:, 0])
 
 
 def test_a_run_that_keeps_no_rows_has_no_ledger_but_the_same_profit() -> None:
-    world = compile_world(load(SCENARIOS[0]).model)
+    world = compile_world(load(SHIPPED[0]).model)
     path = stack_paths(world, [draw_path(world, 0)])
     forgetful, full = BatchEngine(world, path, keep_rows=False), BatchEngine(world, path)
     booked = world.fleet_vehicles[:, None]
@@ -174,7 +135,7 @@ def test_a_run_that_keeps_no_rows_has_no_ledger_but_the_same_profit() -> None:
 
 
 def test_the_ledger_of_a_batch_run_obeys_the_laws_of_conservation() -> None:
-    for file in SCENARIOS:
+    for file in SHIPPED:
         world = compile_world(load(file).model)
         ledger = run_rule(world, draw_path(world, 5), default_rule(world), batch=True)
         assert len(ledger.cost) == world.periods

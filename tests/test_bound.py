@@ -6,13 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import twin
 from agents.baselines.oracle import discounted_cost, lp_bound, replayed_cost
 from agents.baselines.oracle_room import measure_seeds, summed_up
 from agents.baselines.oracle_rules import UNPROVEN, WHOLE_VEHICLES
+from tests.profiles import laws
 from tests.strategies import decisions, sample_paths, worlds
 from twin.cli import run
 from twin.engine.event import EventEngine
@@ -25,9 +26,6 @@ from twin.simulation import run_rule
 SMALL_STORE = ["convention=standard", "integral=false", "lanes.stage1 -> retailer.holding=0.3"]
 ROOT = Path(__file__).parent.parent
 SCENARIOS = ROOT / "scenarios"
-QUICK = settings(
-    max_examples=25, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
-)
 
 
 def world_of(name, *overrides):
@@ -74,7 +72,7 @@ def test_the_bound_of_or_gym_is_the_published_one(name, mean, sd):
     assert np.mean(rewards) == pytest.approx(mean, abs=3 * sd / np.sqrt(len(rewards)))
 
 
-@QUICK
+@laws(25)
 @given(st.data())
 def test_no_policy_costs_less_than_the_bound(data):
     world = data.draw(worlds(8).filter(lambda world: not world.model.independent_links))

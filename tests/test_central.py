@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pytest
 import torch
 
 from agents.learn.central import (
@@ -18,18 +19,18 @@ from agents.learn.central import (
 from agents.learn.config import TrainConfig
 from agents.learn.evaluation import evaluate_static
 from agents.learn.setup import Setup
-from tests.learning_world import TINY, tiny_world
+from tests.learning_world import tiny, tiny_world
 from twin.env.episode import run_policy
 from twin.env.observe import Layout
 from twin.exogenous.path import draw_path
 
 
 def configured(**changes: object) -> TrainConfig:
-    return TrainConfig.model_validate({**TINY.model_dump(), "algorithm": "pathwise", **changes})
+    return tiny(**{"algorithm": "pathwise", **changes})
 
 
+@pytest.mark.usefixtures("one_thread")
 def test_a_central_policy_plays_on_the_event_engine_what_the_batch_engine_said() -> None:
-    torch.set_num_threads(1)
     world = tiny_world()
     config = configured(updates=20, replications=8, hidden=(16, 16), pathwise={"rate": 0.02})
     setup = Setup.of(world, world.order_up_to, config)

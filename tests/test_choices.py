@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 from agents.checkpoint.bundle import load_policy, read_bundle
 from agents.credit.training import learnt_policy
@@ -17,11 +15,9 @@ from agents.learn.evaluation import evaluate, evaluation_seeds
 from agents.learn.explore import nth_possible
 from agents.learn.grid import action_grid
 from agents.learn.horizon import Horizon, paths
-from agents.learn.learner import Learner, make_learner
 from agents.learn.rollout import Sampler
-from agents.learn.setup import Setup
 from agents.learn.train import train
-from tests.learning_world import TINY, tiny_world
+from tests.learning_world import prepared, tiny, tiny_world
 from twin.env.act import codecs
 from twin.env.choices import Choices, choices_of
 from twin.env.episode import run_policy
@@ -30,16 +26,8 @@ from twin.exogenous.streams import stream
 from twin.network.world import World, compile_world
 from twin.scenario import from_mapping
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 COUNT = 9
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    """More threads only get in each other's way in networks this small."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def small_world(form: str = "order_quantity") -> World:
@@ -124,22 +112,17 @@ def test_many_states_at_once_mean_what_each_means_alone() -> None:
             np.testing.assert_array_equal(together[..., b], choices.possible(rows[:, b]))
 
 
-def tiny(**changes: Any) -> TrainConfig:
+def configured(**changes: Any) -> TrainConfig:
     small = {"steps": 4, "sequences": 4, "choices": COUNT, "bend": 1, "masks": True}
     content = {"value_learning": {**small, **changes.pop("value_learning", {})}, **changes}
-    return TrainConfig.model_validate({**TINY.model_dump(), "algorithm": "vdn", **content})
-
-
-def prepared(world: World, config: TrainConfig, folder: Path) -> tuple[Setup, Learner]:
-    setup = Setup.of(world, world.order_up_to, config)
-    return setup, make_learner(setup, config, folder)
+    return tiny(**{"algorithm": "vdn", **content})
 
 
 @pytest.mark.parametrize("epsilon", [0.0, 1.0])
 def test_an_impossible_choice_is_never_made_neither_greedily_nor_at_random(
     epsilon: float, tmp_path: Path
 ) -> None:
-    config = tiny(value_learning={"epsilon": epsilon, "final_epsilon": epsilon}, segment=12)
+    config = configured(value_learning={"epsilon": epsilon, "final_epsilon": epsilon}, segment=12)
     setup, learner = prepared(small_world(), config, tmp_path)
     batch = learner.collect(Sampler(setup, config), 0).batch
     forbidden = 0
@@ -166,7 +149,7 @@ def test_a_bundle_plays_on_the_event_engine_what_evaluation_said_within_the_mask
     algorithm: str, sharing: str, tmp_path: Path
 ) -> None:
     world = small_world("base_stock_correction")
-    config = tiny(algorithm=algorithm, sharing=sharing, updates=2)
+    config = configured(algorithm=algorithm, sharing=sharing, updates=2)
     folder = train(world, "tiny", "0" * 64, world.order_up_to, config, tmp_path / "run")
     policy = load_policy(folder, world)
     setup, _ = prepared(world, config, tmp_path)
@@ -182,13 +165,13 @@ def test_a_bundle_plays_on_the_event_engine_what_evaluation_said_within_the_mask
 
 def test_masks_change_what_a_fleet_does_and_a_learnt_policy_keeps_to_them(tmp_path: Path) -> None:
     world, seeds = small_world(), evaluation_seeds(3)
-    setup, learner = prepared(world, tiny(), tmp_path)
+    setup, learner = prepared(world, configured(), tmp_path)
     weights = learner.weights()
     found = evaluate(setup, weights.layers, seeds, weights.grids)
     policy = learnt_policy(setup, weights)
     expected = [run_policy(world, draw_path(world, s), policy).cost.mean() for s in seeds]
     np.testing.assert_allclose(found, expected, rtol=1e-6)
-    plain, _ = prepared(world, tiny(value_learning={"masks": False}), tmp_path / "plain")
+    plain, _ = prepared(world, configured(value_learning={"masks": False}), tmp_path / "plain")
     assert plain.masks == ()
     assert Horizon(plain, world, paths(world, seeds)).possible(0) is None
     assert (evaluate(plain, weights.layers, seeds, weights.grids) != found).any()
@@ -198,7 +181,7 @@ def test_masks_change_what_a_fleet_does_and_a_learnt_policy_keeps_to_them(tmp_pa
 def test_learning_within_masks_is_finite_and_resumes_bit_for_bit(
     algorithm: str, tmp_path: Path
 ) -> None:
-    world, config = small_world(), tiny(algorithm=algorithm)
+    world, config = small_world(), configured(algorithm=algorithm)
 
     def run(folder: Path, **options: Any) -> dict[str, Any]:
         made = train(world, "tiny", "0" * 64, world.order_up_to, config, folder, **options)
@@ -219,7 +202,7 @@ def test_learning_within_masks_is_finite_and_resumes_bit_for_bit(
 
 def test_the_grid_of_a_group_is_that_of_its_agents(tmp_path: Path) -> None:
     world = small_world("base_stock_correction")
-    setup, _ = prepared(world, tiny(), tmp_path)
+    setup, _ = prepared(world, configured(), tmp_path)
     for group, masks in zip(setup.groups, setup.masks, strict=True):
         grid = action_grid(group, COUNT, 1.0, world.model.integral)
         for row, choices in zip(grid, masks, strict=True):

@@ -3,13 +3,14 @@
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.gateway import run_through_tools
 from agents.gateway.ambiguity import ambiguous
 from agents.gateway.audit import BoundaryAudit
 from agents.gateway.schema import read_choice
+from tests.profiles import laws
 from twin.engine.event import EventEngine
 from twin.env.agents import agent_specs
 from twin.env.policy import RulePolicy
@@ -208,7 +209,7 @@ def test_there_is_nothing_to_clarify_about_what_is_merely_broken(world):
 
 
 @given(st.binary(max_size=200), st.integers(0, 200))
-@settings(derandomize=True, deadline=None, database=None, max_examples=200)
+@laws(200)
 def test_looking_for_an_ambiguity_never_raises(noise, at):
     ambiguous(SPEC, "north", 0, noise, 1000)
     sound = sealed(b'{"a":[1.0,{"b":"c"}]}')

@@ -22,7 +22,7 @@ from agents.learn.learner import make_learner
 from agents.learn.rollout import Sampler
 from agents.learn.setup import Setup
 from tests.another_device import AWAY, another_device
-from tests.learning_world import TINY, tiny_world, trained
+from tests.learning_world import tiny, tiny_world, trained
 from twin.engine.batch import stack_paths
 from twin.engine.batch_run import run_rule_batch
 from twin.env.rules import OrderingRule
@@ -43,10 +43,6 @@ def _prepared(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
-
-
-def configured(**changes: Any) -> TrainConfig:
-    return TrainConfig.model_validate({**TINY.model_dump(), **changes})
 
 
 def elsewhere(config: TrainConfig) -> TrainConfig:
@@ -76,7 +72,7 @@ CASES: list[dict[str, Any]] = [
 def test_a_learner_learns_the_same_on_another_device(
     changes: dict[str, Any], tmp_path: Path
 ) -> None:
-    config = configured(**changes)
+    config = tiny(**changes)
     expected = learnt(config, tmp_path / "here")
     with another_device():
         found = learnt(elsewhere(config), tmp_path / "there")
@@ -86,7 +82,7 @@ def test_a_learner_learns_the_same_on_another_device(
 
 
 def test_a_central_policy_learns_the_same_on_another_device() -> None:
-    config = configured(algorithm="pathwise")
+    config = tiny(algorithm="pathwise")
     world = tiny_world()
     setup = Setup.of(world, world.order_up_to, config)
     central = Central(setup, config)
@@ -125,7 +121,7 @@ def test_a_device_that_is_not_there_is_refused(name: str, tmp_path: Path) -> Non
     with pytest.raises(UsageError, match="device"):
         usable_device(name)
     with pytest.raises(UsageError, match="device"):
-        trained(tmp_path, configured(device=name))
+        trained(tmp_path, tiny(device=name))
     assert not any(tmp_path.iterdir())
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -18,8 +17,8 @@ from agents.learn.config import TrainConfig
 from agents.learn.device_draws import TorchDraws, host_path
 from agents.learn.metrics import read_rows
 from agents.learn.ranks import Share
+from tests.draw_tables import CALENDARS, MODELS, TIMES
 from tests.learning_world import TINY, tiny_world, trained
-from tests.test_demand_models import CALENDARS, MODELS, TIMES
 from twin.engine.batch import stack_paths
 from twin.engine.batch_drawn import drawn_by_seed, drawn_path
 from twin.engine.batch_run import run_rule_batch
@@ -38,6 +37,7 @@ from twin.scenario.quantities import Demand
 from twin.scenario.shares import RandomShare
 from twin.scenario.times import RandomTime
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 ROOT = Path(__file__).parent.parent
 CPU = torch.device("cpu")
 NAMESPACES: dict[str, type[NumpyDraws] | Any] = {
@@ -56,15 +56,6 @@ demand_of = TypeAdapter(Demand).validate_python
 time_of = TypeAdapter(RandomTime).validate_python
 share_of = TypeAdapter(RandomShare).validate_python
 Floats = NDArray[np.float64]
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    """More threads only get in each other's way in networks this small."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(params=NAMESPACES)

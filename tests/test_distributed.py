@@ -22,7 +22,7 @@ from agents.learn.launched import Place, place_of, refuse_ranks
 from agents.learn.metrics import read_rows
 from agents.learn.ranks import Ranks, Share
 from agents.learn.run import check_ranks
-from tests.learning_world import TINY, trained
+from tests.learning_world import tiny, trained
 from twin.cli import run as command
 from twin.errors import TrainingError, UsageError
 from twin.exogenous.streams import stream
@@ -55,8 +55,7 @@ faults:
 
 def configured(**changes: Any) -> TrainConfig:
     """Five networks are two for one rank and three for the other."""
-    few = {"replications": 5, "updates": 3}
-    return TrainConfig.model_validate({**TINY.model_dump(), **few, **changes})
+    return tiny(**{"replications": 5, "updates": 3, **changes})
 
 
 def launched(*arguments: str) -> list[tuple[int, str, str]]:

@@ -9,13 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from agents.baselines import default_rules, rule_to_json
 from agents.checkpoint.bundle import load_policy, read_bundle, save_bundle
-from agents.runs import create_run
 from agents.stability.delta import behaviour_deltas, layer_deltas
 from agents.stability.forgetting import memory
-from tests.test_audit_command import SCENARIO
-from tests.test_bundle import saved
+from tests.saved_fleet import SCENARIO, saved, tuned_run
 from twin.cli import run
 from twin.env.policy import CodecPolicy
 from twin.env.rules import default_rule
@@ -94,15 +91,8 @@ def test_a_fleet_that_became_worse_forgot_and_one_that_did_not_kept(world: Any) 
 
 def family(base: Path) -> tuple[Path, Path]:
     """A run folder and the bundle of its fleet's parent: the same but for one layer."""
-    (base / "tiny.yaml").write_text(SCENARIO)
-    scenario = load(base / "tiny.yaml")
-    world = compile_world(scenario.model)
-    folder = create_run(base / "runs", scenario, 0, (), "twin train")
-    rows = {
-        kind: {"cost": 1.0, "rule": rule_to_json(world, rule)}
-        for kind, rule in default_rules(world).items()
-    }
-    folder.write_json("baselines.json", rows)
+    folder = tuned_run(base)
+    world = compile_world(folder.scenario().model)
     parent = base / "registry" / "bundles" / "parent"
     saved(parent, world)
     manifest, arrays = read_bundle(parent)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import textwrap
+from collections import OrderedDict
 from pathlib import Path
 
 import pytest
@@ -121,6 +122,20 @@ def case(files, folder: Path, seed: int = 0) -> Case:
     world = world_of(scenario)
     ref = PolicyRef.of_outside("fleet", folder)
     return Case(scenario, ref, rule_text(world, default_rule(world)), seed)
+
+
+def test_an_agent_that_is_forgotten_is_ended(files, monkeypatch) -> None:
+    monkeypatch.setattr("stress.contestants._POLICIES", OrderedDict())
+    monkeypatch.setattr("stress.contestants.KEPT_POLICIES", 1)
+    entered = case(files, EXAMPLE)
+    kept = policy_of(entered.scenario, entered.policy)
+    assert policy_of(entered.scenario, entered.policy) is kept
+    assert kept.alive
+    policy_of(entered.scenario, PolicyRef("static", "rule", entered.fallback, ""))
+    assert not kept.alive
+    again = policy_of(entered.scenario, entered.policy)
+    assert again is not kept
+    again.close()
 
 
 @pytest.mark.parametrize(

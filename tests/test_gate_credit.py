@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,14 +10,14 @@ from agents.credit.audit import judged
 from agents.credit.estimate import Estimate
 from agents.credit.record import AgentAudit, Audit
 from stress.evidence import gather
-from stress.gate import Provenance, load_gate
+from stress.gate import Provenance
 from stress.gate_credit import judge_work_share
 from stress.gate_model import WorkShareRule
 from stress.judging import Bench
 from stress.results import Criterion
 from stress.statistics import Interval
+from tests.judged_campaign import GATE, HASH
 
-GATE, HASH = load_gate(Path(__file__).parents[1] / "scenarios" / "gates" / "default.yaml")
 RULE = WorkShareRule(max_harm=0.0, max_idle=0.01, max_share=1.0)
 NOTHING = Estimate(value=0.0, low=-0.02, high=0.02)
 HELPS = Estimate(value=4.0, low=3.0, high=5.0)

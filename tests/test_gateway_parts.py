@@ -1,13 +1,14 @@
 """The gateway's small parts on hand-worked sequences: breaker, budget, back-off, last answers."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.gateway.breaker import CircuitBreaker, State
 from agents.gateway.budget import RetryBudget
 from agents.gateway.fallback import LastGood
 from agents.gateway.retry import Backoff
+from tests.profiles import laws
 from twin.scenario.tools import Breaker
 
 # Breaker.
@@ -120,7 +121,7 @@ def test_a_budget_does_not_save_without_end():
 
 
 @given(st.lists(st.booleans(), max_size=300), st.sampled_from([0.0, 0.1, 0.37, 1.0]))
-@settings(derandomize=True, deadline=None, database=None)
+@laws(100)
 def test_retries_never_exceed_reserve_plus_share_of_calls(steps, share):
     budget, calls, retries = RetryBudget(share, 3), 0, 0
     for is_call in steps:

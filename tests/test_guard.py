@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 from agents.checkpoint.bundle import read_bundle
 from agents.checkpoint.groups import Layers
@@ -24,21 +22,10 @@ from agents.learn.setup import Setup
 from agents.learn.vdn import Vdn
 from agents.stability.guard import Figures, Guard
 from agents.stability.probe import Probe
-from tests.learning_world import TINY, tiny_world, trained
+from tests.learning_world import tiny, tiny_world, trained
 from twin.errors import DivergenceError
 
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    """More threads only get in each other's way in networks this small."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-def tiny(**changes: Any) -> TrainConfig:
-    return TrainConfig.model_validate({**TINY.model_dump(), **changes})
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def hundredfold(**changes: Any) -> TrainConfig:

@@ -14,21 +14,15 @@ from agents.learn.mappo import Mappo
 from agents.learn.replay import Replay
 from agents.learn.rollout import Sampler
 from agents.learn.run import TrainingRun
-from agents.learn.setup import Setup
 from agents.learn.value_learner import lambda_returns
 from agents.learn.vdn import Vdn
-from tests.learning_world import TINY, tiny_world
+from tests.learning_world import TINY, setup_of
 from twin.exogenous.streams import stream
 from twin.network.world import compile_world
 from twin.scenario import load
 
 ENDING = TINY.model_copy(update={"horizon_end": "termination"})
 ORGYM = Path(__file__).parents[1] / "scenarios/reference/orgym_inv_backlog.yaml"
-
-
-def setup_of(config: TrainConfig) -> Setup:
-    world = tiny_world()
-    return Setup.of(world, world.order_up_to, config)
 
 
 def test_only_the_horizon_ends_a_segment_is_merely_cut() -> None:

@@ -5,11 +5,12 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.gateway.episode import ToolEpisode
 from agents.gateway.requests import Template
+from tests.profiles import laws
 from twin.engine.event import EventEngine
 from twin.env.agents import agent_specs
 from twin.env.episode import static_decision
@@ -67,7 +68,7 @@ share = st.sampled_from([0.0, 0.2, 0.7])
 
 
 @given(st.integers(0, 2**32), share, share, share)
-@settings(max_examples=25, derandomize=True, deadline=None, database=None)
+@laws(25)
 def test_a_key_has_at_most_one_effect_whatever_the_channel_does(world, seed, copies, late, lost):
     rule, path = default_rule(world), draw_path(world, 0)
     layers = [Chaos(copies, late, lost)]

@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import twin
+from tests.profiles import laws
 from tests.strategies import seeds, worlds
 from twin.env.rules import default_rule
 from twin.exogenous.path import draw_path
@@ -244,7 +245,7 @@ def test_cost_to_serve_follows_the_goods():
     assert lanes == pytest.approx({"plant->dc": 8, "dc->near": 6, "dc->far": 10})
 
 
-@settings(max_examples=30, derandomize=True, deadline=None, database=None)
+@laws(30)
 @given(st.data())
 def test_laws_of_kpis_hold_on_random_networks(data):
     world = data.draw(worlds())
@@ -263,7 +264,7 @@ def test_laws_of_kpis_hold_on_random_networks(data):
         assert taken is None or taken >= 0
 
 
-@settings(max_examples=30, derandomize=True, deadline=None, database=None)
+@laws(30)
 @given(st.data())
 def test_a_line_is_delivered_when_the_deliveries_reach_the_orders_up_to_it(data):
     world = data.draw(worlds())

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from tests.test_wire import QUICKSTART, compiled, runs_of
+from tests.wire_runs import QUICKSTART, compiled, runs_of
 from twin.cli import run
 from twin.env.agents import agent_specs
 from twin.serve.mcp_tools import CLOSE, STATUS, McpTools

@@ -1,68 +1,40 @@
-"""Laws of the gradient through the twin: it is the gradient, and the twin stays what it is."""
+"""Laws of the gradient through the batch engine: values stay, slopes are those of differences."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from torch import Tensor
 
-from agents.checkpoint.bundle import load_policy, read_bundle
 from agents.checkpoint.groups import forward
-from agents.learn.config import TrainConfig
 from agents.learn.differentiable import Run, columns, layers_of
-from agents.learn.evaluation import evaluate, evaluate_static
 from agents.learn.horizon import Horizon, paths
-from agents.learn.metrics import read_rows
 from agents.learn.pathwise import Pathwise
 from agents.learn.rollout import Sampler
 from agents.learn.setup import Setup
 from agents.learn.straight_through import StraightThrough
-from tests.learning_world import TINY, tiny_world, trained
+from tests.learning_world import tiny_world
+from tests.pathwise_world import CPU, chain, configured, prepared
+from tests.profiles import laws
 from tests.strategies import Decisions, decisions, sample_paths, worlds
 from twin.engine.batch import BatchEngine, stack_paths
 from twin.engine.batch_carry import carry_over
 from twin.engine.fleet import vehicles_for
-from twin.errors import TrainingError, UsageError
+from twin.errors import UsageError
 from twin.exogenous.path import SamplePath, draw_path
-from twin.exogenous.streams import stream
 from twin.network.world import World, compile_world
 from twin.scenario import from_mapping, load
 
-CPU = torch.device("cpu")
+pytestmark = pytest.mark.usefixtures("one_thread")
 ROOT = Path(__file__).parent.parent
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    """More threads only get in each other's way in networks this small."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-def configured(**changes: Any) -> TrainConfig:
-    return TrainConfig.model_validate({**TINY.model_dump(), "algorithm": "pathwise", **changes})
-
-
-def prepared(world: World, config: TrainConfig) -> tuple[Setup, Pathwise]:
-    """A learner whose actors do something, and not the same for everybody."""
-    setup = Setup.of(world, world.order_up_to, config)
-    learner = Pathwise(setup, config)
-    rng = stream(1, "test/actors")
-    with torch.no_grad():
-        for actor in learner.actors:
-            head = actor.mean.linear[-1]
-            head.weight.add_(torch.from_numpy(0.4 * rng.standard_normal(tuple(head.weight.shape))))
-    return setup, learner
 
 
 def means(learner: Pathwise, vector: Tensor) -> list[Tensor]:
@@ -70,25 +42,6 @@ def means(learner: Pathwise, vector: Tensor) -> list[Tensor]:
         columns(layers_of(actor.mean), gather.inputs(vector))
         for actor, gather in zip(learner.actors, learner.gather, strict=True)
     ]
-
-
-def chain(**changes: Any) -> World:
-    """Two stores behind a warehouse: no trucks, no whole units, nothing but straight lines."""
-    store = {"kind": "store", "stock": 12, "holding": 0.5, "unmet": "lost", "penalty": 8}
-    demand = {"model": "poisson", "mean": 5}
-    nodes = {
-        "plant": {"kind": "supplier"},
-        "dc": {"kind": "warehouse", "stock": 20, "holding": 0.1, "capacity": 60},
-        "north": {**store, "demand": demand},
-        "south": {**store, "demand": demand, "unmet": "backlog"},
-    }
-    lanes = {
-        "plant -> dc": {"lead_time": "2 d"},
-        "dc -> north": {"lead_time": "1 d", "capacity": 8},
-        "dc -> south": {"lead_time": "1 d"},
-    }
-    content = {"kind": "scenario", "name": "chain", "horizon": "12 d", "nodes": nodes}
-    return compile_world(from_mapping({**content, "lanes": lanes, **changes}).model)
 
 
 def ledger(world: World, drawn: Sequence[SamplePath], chosen: Decisions, xp: Any) -> Any:
@@ -99,13 +52,7 @@ def ledger(world: World, drawn: Sequence[SamplePath], chosen: Decisions, xp: Any
     return engine.quantities()
 
 
-@settings(
-    max_examples=15,
-    derandomize=True,
-    deadline=None,
-    database=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-)
+@laws(15)
 @given(st.data())
 def test_no_value_changes_when_whole_numbers_get_a_slope(data: st.DataObject) -> None:
     world = data.draw(worlds())
@@ -116,13 +63,7 @@ def test_no_value_changes_when_whole_numbers_get_a_slope(data: st.DataObject) ->
         np.testing.assert_array_equal(getattr(sloped, name), values, err_msg=name)
 
 
-@settings(
-    max_examples=30,
-    derandomize=True,
-    deadline=None,
-    database=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-)
+@laws(30)
 @given(st.data())
 def test_an_engine_that_takes_over_in_mid_run_goes_on_alike(data: st.DataObject) -> None:
     world = data.draw(worlds())
@@ -282,18 +223,6 @@ def test_outside_its_bounds_an_action_is_only_led_back_in() -> None:
     np.testing.assert_array_equal(x.grad, [0.0, -1.0, 1.0, 1.0, 0.0])
 
 
-def test_training_lowers_the_cost_on_seeds_that_it_has_not_seen(tmp_path: Path) -> None:
-    config = configured(updates=25, replications=8, segment=12, pathwise={"rate": 0.02})
-    setup = Setup.of(tiny_world(), tiny_world().order_up_to, config)
-    trained(tmp_path, config)
-    policy = load_policy(tmp_path / "bundle", setup.world)
-    layers = [policy._actors[group.group.agents[0]][1] for group in setup.groups]
-    after = evaluate(setup, layers, range(100, 132)).mean()
-    before = evaluate_static(setup, range(100, 132)).mean()
-    assert after < 0.97 * before
-    assert read_rows(tmp_path)[-1].policy_loss != 0.0
-
-
 @pytest.mark.parametrize("name", ["orgym_inv_backlog", "orgym_network_lost"])
 def test_whole_units_have_a_gradient(name: str) -> None:
     loaded = load(ROOT / f"scenarios/reference/{name}.yaml", ("agents.action.form=order_quantity",))
@@ -304,50 +233,6 @@ def test_whole_units_have_a_gradient(name: str) -> None:
     learner.update(segment.batch, 0, 0.0)
     moved = [not torch.equal(a, b) for a, b in zip(before, learner.means.parameters(), strict=True)]
     assert all(moved)
-
-
-def test_a_cost_that_is_not_finite_stops_training() -> None:
-    setup, learner = prepared(tiny_world(), configured())
-    segment = learner.collect(Sampler(setup, learner.config), 0)
-    with torch.no_grad():
-        learner.actors[0].mean.linear[0].weight.fill_(float("nan"))
-    with pytest.raises(TrainingError, match="not finite"):
-        learner.update(segment.batch, 0, 0.0)
-
-
-def test_a_warm_start_goes_down_the_gradient_first_and_then_learns_as_configured(
-    tmp_path: Path,
-) -> None:
-    config = configured(algorithm="mappo", warm_start=0.5)
-    trained(tmp_path, config)
-    rows = read_rows(tmp_path)
-    assert [row.entropy == 0.0 for row in rows] == [True, True, False, False]
-    assert all(row.value_loss > 0 for row in rows)
-    assert read_bundle(tmp_path / "bundle")[0].algorithm == "mappo"
-
-
-def test_a_warm_started_run_that_is_resumed_ends_with_the_same_weights_bit_for_bit(
-    tmp_path: Path,
-) -> None:
-    config = configured(algorithm="mappo", warm_start=0.5)
-    expected = read_bundle(trained(tmp_path / "whole", config))[1]
-    for last in (1, 3):
-
-        def stop(row: Any, last: int = last) -> None:
-            if row.update == last:
-                raise KeyboardInterrupt
-
-        folder = tmp_path / f"parts{last}"
-        with pytest.raises(KeyboardInterrupt):
-            trained(folder, config, report=stop)
-        found = read_bundle(trained(folder, config, resume=True))[1]
-        for name, array in expected.items():
-            np.testing.assert_array_equal(found[name], array, err_msg=name)
-
-
-def test_only_actors_can_be_warmed() -> None:
-    with pytest.raises(ValueError, match="warm_start needs one of"):
-        configured(algorithm="vdn", warm_start=0.5)
 
 
 def finite_gradient(file: Path) -> bool:

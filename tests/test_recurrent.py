@@ -1,8 +1,7 @@
-"""Laws of actors that remember: one unit in numpy and torch, exact memory, what it is good for."""
+"""Laws of learning with actors that remember: exact memory, the right gradient, its use."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,70 +10,20 @@ import numpy as np
 import pytest
 import torch
 
-from agents.checkpoint.bundle import FleetPolicy, load_policy, read_bundle
+from agents.checkpoint.bundle import read_bundle
 from agents.checkpoint.memory import Cell
-from agents.credit.replay import Game, coalition_costs
-from agents.credit.training import learnt_policy
-from agents.gateway.episode import run_through_tools
 from agents.learn.batch import Array, Batch, GroupBatch
-from agents.learn.config import TrainConfig
-from agents.learn.evaluation import evaluate, evaluation_seeds
-from agents.learn.learner import make_learner
 from agents.learn.memory import Memory
 from agents.learn.networks import RecurrentMlp
-from agents.learn.parent import read_parent
 from agents.learn.policy_gradient import PolicyGradient
 from agents.learn.rollout import Sampler
 from agents.learn.setup import Setup
 from agents.learn.unrolling import Unrolling
-from agents.stability.delta import layer_deltas
-from agents.stability.probe import Probe
-from stress.invariants import weights_digest
-from tests.learning_world import TINY, tiny_world, trained
-from twin.engine.event import EventEngine
-from twin.env.agents import agent_specs
-from twin.env.episode import observation, run_policy, static_decision
-from twin.env.observe import global_vector
-from twin.env.rules import OrderingRule, default_rule
-from twin.errors import TrainingError
-from twin.exogenous.path import draw_path
+from tests.learning_world import trained
+from tests.remembering import configured, eager, prepared
 from twin.exogenous.streams import stream
 
-Observations = dict[str, np.ndarray[Any, Any]]
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    """More threads only get in each other's way in networks this small."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-def tiny(**changes: Any) -> TrainConfig:
-    content = {"algorithm": "mappo", "recurrent": {"hidden": 6}, **changes}
-    return TrainConfig.model_validate({**TINY.model_dump(), **content})
-
-
-def prepared(config: TrainConfig, folder: Path) -> tuple[Setup, PolicyGradient]:
-    world = tiny_world()
-    setup = Setup.of(world, world.order_up_to, config)
-    learner = make_learner(setup, config, folder)
-    assert isinstance(learner, PolicyGradient)
-    return setup, learner
-
-
-def eager(learner: PolicyGradient) -> PolicyGradient:
-    """The learner with heads so loud that memory shows in what it does."""
-    with torch.no_grad():
-        for actor in learner.actors:
-            actor.mean.linear[-1].weight.mul_(100)
-    return learner
-
-
-def played(folder: Path, **changes: Any) -> FleetPolicy:
-    return load_policy(trained(folder, tiny(**changes)), tiny_world())
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def test_the_unit_in_numpy_is_torchs() -> None:
@@ -97,7 +46,7 @@ def test_the_unit_in_numpy_is_torchs() -> None:
 def test_the_gradient_sees_what_the_rollout_played_through_the_end_of_an_episode(
     tmp_path: Path,
 ) -> None:
-    config = tiny()
+    config = configured()
     setup, learner = prepared(config, tmp_path)
     sampler, weights = Sampler(setup, config), eager(learner).weights()
     batches = [sampler.collect(weights, number).batch for number in range(3)]
@@ -113,7 +62,7 @@ def test_the_gradient_sees_what_the_rollout_played_through_the_end_of_an_episode
 def test_memory_is_carried_from_segment_to_segment_and_begins_anew_with_an_episode(
     tmp_path: Path,
 ) -> None:
-    config = tiny()
+    config = configured()
     setup, learner = prepared(config, tmp_path)
     sampler, weights = Sampler(setup, config), learner.weights()
     first, second = (sampler.collect(weights, number).batch for number in range(2))
@@ -137,7 +86,7 @@ def test_memory_is_carried_from_segment_to_segment_and_begins_anew_with_an_episo
 def test_a_resumed_run_ends_with_the_same_weights_bit_for_bit(
     algorithm: str, reward: str, tmp_path: Path
 ) -> None:
-    config = tiny(algorithm=algorithm, reward={"mode": reward}, checkpoint_every=1)
+    config = configured(algorithm=algorithm, reward={"mode": reward}, checkpoint_every=1)
     expected = read_bundle(trained(tmp_path / "whole", config))[1]
 
     def stop(row: Any) -> None:
@@ -153,130 +102,10 @@ def test_a_resumed_run_ends_with_the_same_weights_bit_for_bit(
         np.testing.assert_array_equal(found[name], array, err_msg=name)
 
 
-@pytest.mark.parametrize("sharing", ["role", "none"])
-def test_a_bundle_plays_on_the_event_engine_and_in_an_audit_what_evaluation_said(
-    sharing: str, tmp_path: Path
-) -> None:
-    config = tiny(sharing=sharing)
-    setup, learner = prepared(config, tmp_path)
-    weights, seeds = eager(learner).weights(), evaluation_seeds(2)
-    found = evaluate(setup, weights.layers, seeds, cells=weights.cells)
-    policy = learnt_policy(setup, weights)
-    world = setup.world
-    expected = [run_policy(world, draw_path(world, s), policy).cost.mean() for s in seeds]
-    np.testing.assert_allclose(found, expected, rtol=1e-6)
-    game = Game(world, policy, OrderingRule("base_stock", setup.levels[None]))
-    everybody = np.ones((2, len(game.agents)), dtype=bool)
-    np.testing.assert_allclose(coalition_costs(game, everybody, list(seeds)), found, rtol=1e-6)
-    forgetful = replace(weights, cells=tuple(_still(cell) for cell in weights.cells))
-    other = evaluate(setup, weights.layers, seeds, cells=forgetful.cells)
-    assert (np.abs(other - found) > 1e-6).all()
-
-
-def _still(cell: Cell) -> Cell:
-    """The unit without its memory."""
-    return cell._replace(weight_memory=np.zeros_like(cell.weight_memory))
-
-
-def test_through_the_tools_a_fleet_remembers_what_it_would_have_seen_directly(
-    tmp_path: Path,
-) -> None:
-    world, fleet = tiny_world(), played(tmp_path)
-    rule = OrderingRule("base_stock", world.order_up_to[None])
-    direct = run_policy(world, draw_path(world, 4), fleet, rule)
-    for _ in range(2):  # the second episode starts with nothing remembered
-        through = run_through_tools(world, draw_path(world, 4), fleet, rule, 0)
-        assert through.ledger.digest == direct.digest
-
-
-def epochs(count: int) -> list[Observations]:
-    """What the agents see in the first epochs of the static policy."""
-    world = tiny_world()
-    engine = EventEngine(world, draw_path(world, 1))
-    found = []
-    for _ in range(count):
-        engine.advance()
-        vector = global_vector(world, engine)
-        found.append({spec.name: observation(spec, vector) for spec in agent_specs(world)})
-        engine.decide(static_decision(world, engine, default_rule(world)))
-    return found
-
-
-def test_asking_twice_or_in_another_order_changes_no_decision(tmp_path: Path) -> None:
-    fleet = played(tmp_path)
-    seen = epochs(4)
-    expected = [fleet.act(observations) for observations in seen]
-    fleet.reset(0)
-    for observations, wishes in zip(seen, expected, strict=True):
-        for name in reversed(list(observations)):
-            for _ in range(2):
-                own = fleet.act({name: observations[name]})[name]
-                np.testing.assert_array_equal(own, wishes[name])
-
-
-def test_a_missed_epoch_leaves_no_trace_and_reset_forgets(tmp_path: Path) -> None:
-    setup, learner = prepared(tiny(), tmp_path)
-    fleet = learnt_policy(setup, eager(learner).weights())
-    seen = epochs(4)
-    first = fleet.act(seen[0])
-    fleet.act(seen[2])
-    third = fleet.act(seen[3])
-    fleet.reset(0)
-    assert _same(fleet.act(seen[0]), first)
-    fleet.act(seen[1])
-    fleet.act(seen[2])
-    assert not _same(fleet.act(seen[3]), third)  # the second epoch was seen this time
-    assert _same(fleet.act(seen[0]), first)  # an earlier epoch: another episode
-
-
-def test_what_a_fleet_remembers_is_no_weight_and_its_unit_is(tmp_path: Path) -> None:
-    fleet = played(tmp_path)
-    before = weights_digest(fleet)
-    for observations in epochs(2):
-        fleet.act(observations)
-    assert weights_digest(fleet) == before
-    cell = fleet._actors["replenish:dc"].cell
-    assert cell is not None
-    changed = cell._replace(bias_in=cell.bias_in + 1)
-    fleet._actors = {n: a._replace(cell=changed) for n, a in fleet._actors.items()}
-    assert weights_digest(fleet) != before
-
-
-def _same(one: Observations, two: Observations) -> bool:
-    return all(np.array_equal(one[name], two[name]) for name in one)
-
-
-def test_a_child_starts_with_what_its_parent_remembers_with(tmp_path: Path) -> None:
-    parent = trained(tmp_path / "parent", tiny(updates=1))
-    setup, learner = prepared(tiny(), tmp_path)
-    learner.adopt(read_parent(parent, setup.world))
-    arrays = read_bundle(parent)[1]
-    for group, cell in zip(setup.groups, learner.weights().cells, strict=True):
-        np.testing.assert_array_equal(
-            cell.weight_memory, arrays[f"actor/{group.group.name}/cell/weight_memory"]
-        )
-    with pytest.raises(TrainingError, match="another number of units"):
-        trained(tmp_path / "other", tiny(recurrent={"hidden": 8}), parent=parent)
-    plain = trained(tmp_path / "plain", tiny(updates=1, recurrent=None))
-    with pytest.raises(TrainingError, match="units"):
-        trained(tmp_path / "forgets", tiny(), parent=plain)
-    changed = {d.layer: d.relative for d in layer_deltas(arrays, arrays)}
-    assert changed["replenish/cell"] == 0.0
-
-
-def test_drift_is_measured_with_memory(tmp_path: Path) -> None:
-    setup, learner = prepared(tiny(), tmp_path)
-    weights = eager(learner).weights()
-    probe = Probe.of(setup, weights)
-    assert probe.distance(weights) == 0.0
-    forgetful = replace(weights, cells=tuple(_still(cell) for cell in weights.cells))
-    assert probe.distance(forgetful) > 0.0
-
-
 def test_value_learners_pathwise_and_a_warm_start_refuse_memory_by_name() -> None:
     for changes in ({"algorithm": "vdn"}, {"algorithm": "pathwise"}, {"warm_start": 0.5}):
         with pytest.raises(ValueError, match="recurrent needs one of mappo, ippo, happo"):
-            tiny(**changes)
+            configured(**changes)
 
 
 CUE, STEPS, WIDTH = 0, 3, 64
@@ -320,7 +149,7 @@ def test_what_must_be_remembered_is_learnt_by_actors_that_remember_and_by_no_oth
 ) -> None:
     missed = {}
     for name, recurrent in (("unit", {"hidden": 8}), ("none", None)):
-        config = tiny(
+        config = configured(
             recurrent=recurrent,
             gamma=0.0,
             lam=0.0,
@@ -340,7 +169,7 @@ def test_what_must_be_remembered_is_learnt_by_actors_that_remember_and_by_no_oth
 
 
 def test_an_agent_out_of_control_teaches_a_recurrent_network_nothing(tmp_path: Path) -> None:
-    config = tiny(sharing="none", absence={"kill": 0.3, "spell": 2})
+    config = configured(sharing="none", absence={"kill": 0.3, "spell": 2})
     setup, learner = prepared(config, tmp_path)
     batch = Sampler(setup, config).collect(learner.weights(), 0).batch
     alive = np.ones((*batch.rewards.shape[:2], setup.agents), dtype=np.bool_)
@@ -355,7 +184,7 @@ def test_an_agent_out_of_control_teaches_a_recurrent_network_nothing(tmp_path: P
 
 
 def test_without_memory_rows_are_not_unrolled(tmp_path: Path) -> None:
-    config = tiny(recurrent=None)
+    config = configured(recurrent=None)
     setup, learner = prepared(config, tmp_path)
     batch = Sampler(setup, config).collect(learner.weights(), 0).batch
     assert Unrolling.of(batch, torch.device("cpu")) is None

@@ -9,6 +9,7 @@ import pytest
 
 from reports import render_report
 from tests import report_sample as sample
+from tests.report_playback import LANES, NODES
 
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = [
@@ -41,9 +42,9 @@ def reports(tmp_path_factory):
     """Addresses of a usual report and of one with the longest and worst names."""
     root = tmp_path_factory.mktemp("runs")
     head = sample.manifest(HOSTILE, HOSTILE).model_copy(update={"command": "twin prove " + HOSTILE})
-    nodes = (*sample.NODES[:-1], HOSTILE)
+    nodes = (*NODES[:-1], HOSTILE)
     played = sample.playback().model_copy(
-        update={"nodes": nodes, "lanes": (*sample.LANES[:-1], ("dc", HOSTILE))}
+        update={"nodes": nodes, "lanes": (*LANES[:-1], ("dc", HOSTILE))}
     )
     folders = {
         "usual": sample.full_run(root / "usual"),

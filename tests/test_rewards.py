@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from pydantic import ValidationError
 
 from agents.checkpoint.bundle import read_bundle
 from agents.learn.alignment import Alignment, alignments
 from agents.learn.batch import Weights
-from agents.learn.config import TrainConfig
 from agents.learn.config_parts import Reward
 from agents.learn.horizon import Horizon, paths
 from agents.learn.mappo import Mappo
@@ -24,29 +21,13 @@ from agents.learn.rewards import ownership, potential, reward_streams, shaping
 from agents.learn.rollout import Sampler
 from agents.learn.setup import Setup
 from agents.learn.train import train
-from tests.learning_world import TINY, tiny_world, trained
+from tests.learning_world import setup_of, tiny, tiny_world, trained
 from twin.engine.ledger import agent_rewards
 from twin.env.agents import agent_specs
 from twin.exogenous.streams import stream
 from twin.network.world import World
 
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    """More threads only get in each other's way in networks this small."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-def tiny(reward: dict[str, Any], **changes: Any) -> TrainConfig:
-    return TrainConfig.model_validate({**TINY.model_dump(), "reward": reward, **changes})
-
-
-def setup_of(config: TrainConfig, **agents: Any) -> Setup:
-    world = tiny_world(**agents)
-    return Setup.of(world, world.order_up_to, config)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def lean_levels(world: World) -> np.ndarray:
@@ -99,7 +80,7 @@ def still(learner: Mappo, awake: str | None = None) -> Weights:
 
 
 def test_who_plays_the_static_policy_makes_no_difference() -> None:
-    config = tiny({"mode": "difference"}, sharing="none")
+    config = tiny(reward={"mode": "difference"}, sharing="none")
     setup = setup_of(config)
     learner = Mappo(setup, config)
     nothing = Sampler(setup, config).collect(still(learner), 0).batch.rewards
@@ -115,7 +96,7 @@ def test_who_plays_the_static_policy_makes_no_difference() -> None:
 
 
 def test_what_a_twin_earns_does_not_depend_on_what_its_agent_does() -> None:
-    config = tiny({"mode": "difference"}, sharing="none", initial_log_std=0.0)
+    config = tiny(reward={"mode": "difference"}, sharing="none", initial_log_std=0.0)
     setup = setup_of(config)
     learner = Mappo(setup, config)
     earned = []
@@ -127,7 +108,7 @@ def test_what_a_twin_earns_does_not_depend_on_what_its_agent_does() -> None:
         sampler = Sampler(setup, config)
         segment = sampler.collect(replace(weights, layers=tuple(layers)), 0)
         team = Sampler(
-            setup_of(tiny({"mode": "team"}, sharing="none", initial_log_std=0.0)), config
+            setup_of(tiny(reward={"mode": "team"}, sharing="none", initial_log_std=0.0)), config
         )
         actual = team.collect(replace(weights, layers=tuple(layers)), 0).batch.rewards
         earned.append(actual - segment.batch.rewards)
@@ -136,7 +117,7 @@ def test_what_a_twin_earns_does_not_depend_on_what_its_agent_does() -> None:
 
 
 def test_a_run_with_twins_resumes_bit_for_bit_in_the_middle_of_a_horizon(tmp_path: Path) -> None:
-    config = tiny({"mode": "difference", "shaping": 0.5})
+    config = tiny(reward={"mode": "difference", "shaping": 0.5})
     expected = read_bundle(trained(tmp_path / "whole", config))[1]
 
     def stop(row: Any) -> None:
@@ -167,7 +148,7 @@ def run(setup: Setup, shift: float) -> tuple[np.ndarray, np.ndarray]:
 
 
 def test_shaping_leaves_the_order_of_policies_alone() -> None:
-    setup, gamma = setup_of(tiny({"shaping": 2.0})), 0.9
+    setup, gamma = setup_of(tiny(reward={"shaping": 2.0})), 0.9
     plain, shaped, first = [], [], []
     for shift in (-1.0, -0.3, 0.0, 0.4, 1.5):
         earned, phi = run(setup, shift)
@@ -196,7 +177,7 @@ def test_a_bootstrapped_time_limit_keeps_the_true_potential() -> None:
 
 def test_a_reward_that_misleads_is_named_with_numbers_and_a_shared_one_is_not() -> None:
     # The warehouse pays for holding stock, and only the stores for running out of it.
-    world, config = tiny_world(), tiny({"mode": "local"})
+    world, config = tiny_world(), tiny(reward={"mode": "local"})
     lean = Setup.of(world, lean_levels(world), config)
     tests = {t.agent: t for t in alignments(lean, range(32))}
     found = tests["replenish:dc"]
@@ -205,8 +186,8 @@ def test_a_reward_that_misleads_is_named_with_numbers_and_a_shared_one_is_not() 
     assert found.p_value < 0.01
     assert "replenish:dc is misaligned" in str(found)
     assert f"{found.harmed} of {found.gained} paired runs" in str(found)
-    assert alignments(setup_of(tiny({"mode": "team"})), range(8)) == ()
-    equal = alignments(setup_of(tiny({"mode": "mix", "alpha": 0})), range(8))
+    assert alignments(setup_of(tiny(reward={"mode": "team"})), range(8)) == ()
+    equal = alignments(setup_of(tiny(reward={"mode": "mix", "alpha": 0})), range(8))
     assert [t.agent for t in equal] == [s.name for s in agent_specs(tiny_world())]
     assert not any(t.misaligned or t.harmed for t in equal)
 
@@ -217,7 +198,7 @@ def test_the_sign_test_is_the_binomial_tail() -> None:
 
 
 def test_training_says_so_once_with_its_first_update(tmp_path: Path) -> None:
-    world, config = tiny_world(), tiny({"mode": "local", "alignment_seeds": 32})
+    world, config = tiny_world(), tiny(reward={"mode": "local", "alignment_seeds": 32})
     train(world, "tiny", "0" * 64, lean_levels(world), config, tmp_path)
     first, *others = read_rows(tmp_path)
     assert any("replenish:dc is misaligned" in event for event in first.events)
@@ -226,4 +207,4 @@ def test_training_says_so_once_with_its_first_update(tmp_path: Path) -> None:
 
 def test_a_sum_of_values_refuses_differences() -> None:
     with pytest.raises(ValidationError, match="vdn splits the team's reward itself"):
-        tiny({"mode": "difference"}, algorithm="vdn")
+        tiny(reward={"mode": "difference"}, algorithm="vdn")

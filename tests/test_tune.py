@@ -15,8 +15,8 @@ from agents.learn.evaluation import TRAINING_SEEDS, evaluation_seeds
 from agents.learn.rollout import SEEDS_PER_RUN
 from agents.learn.tuning import HELD_OUT, Tuned, space, with_parameters
 from agents.learn.tuning import tune as search
-from tests.learning_world import TINY, tiny_world
-from tests.test_audit_command import SCENARIO
+from tests.learning_world import TINY, tiny, tiny_world
+from tests.saved_fleet import SCENARIO
 from twin.cli import run
 from twin.errors import TrainingError, UsageError
 
@@ -27,13 +27,13 @@ needs_optuna = pytest.mark.skipif(
 pytestmark = pytest.mark.filterwarnings("ignore::Warning:optuna")
 
 
-def tiny(**changes: Any) -> TrainConfig:
-    return TrainConfig.model_validate({**TINY.model_dump(), "updates": 4, **changes})
+def configured(**changes: Any) -> TrainConfig:
+    return tiny(**{"updates": 4, **changes})
 
 
 def searched(folder: Path, trials: int, **changes: Any) -> Tuned:
     world = tiny_world()
-    return search(world, world.order_up_to, tiny(**changes), trials, folder)
+    return search(world, world.order_up_to, configured(**changes), trials, folder)
 
 
 def test_without_optuna_the_error_says_what_to_install(
@@ -52,7 +52,7 @@ def test_without_optuna_the_error_says_what_to_install(
 
 
 def test_parameters_change_what_they_name_and_nothing_else() -> None:
-    found = with_parameters(tiny(), {"width": 16, "gamma": 0.9, "value_learning.rate": 1e-4})
+    found = with_parameters(configured(), {"width": 16, "gamma": 0.9, "value_learning.rate": 1e-4})
     assert (found.hidden, found.critic_hidden) == ((16, 16), (16, 16))
     assert (found.gamma, found.value_learning.rate) == (0.9, 1e-4)
     back = found.model_copy(
@@ -63,12 +63,12 @@ def test_parameters_change_what_they_name_and_nothing_else() -> None:
             "value_learning": TINY.value_learning,
         }
     )
-    assert back == tiny()
+    assert back == configured()
 
 
 @pytest.mark.parametrize("algorithm", ["mappo", "vdn"])
 def test_everything_that_is_searched_is_a_valid_configuration(algorithm: str) -> None:
-    base = tiny(algorithm=algorithm)
+    base = configured(algorithm=algorithm)
     for name, (kind, *ends) in space(base).items():
         for value in ends:
             assert with_parameters(base, {name: value}) is not None, (name, kind)

@@ -6,13 +6,11 @@ import errno
 import shutil
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 from agents.checkpoint.bundle import load_policy, read_bundle
 from agents.checkpoint.groups import best_choice, choice_values, chosen, forward
@@ -27,35 +25,16 @@ from agents.learn.state import CHECKPOINTS
 from agents.learn.storage import Disk
 from agents.learn.value_learner import lambda_returns
 from agents.learn.vdn import Vdn
-from tests.learning_world import TINY, tiny_world, trained
+from tests.learning_world import setup_of, tiny, tiny_world, trained
 from twin.errors import TrainingError
 from twin.exogenous.streams import stream
 
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    """More threads only get in each other's way in networks this small."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
-def tiny(options: dict[str, Any] | None = None, **changes: Any) -> TrainConfig:
-    content = {**TINY.model_dump(), "algorithm": "vdn", **changes}
-    content["value_learning"] = {
-        "choices": 5,
-        "bend": 1,
-        "steps": 4,
-        "sequences": 4,
-        **(options or {}),
-    }
-    return TrainConfig.model_validate(content)
-
-
-def setup_of(config: TrainConfig, **agents: Any) -> Setup:
-    world = tiny_world(**agents)
-    return Setup.of(world, world.order_up_to, config)
+def configured(options: dict[str, Any] | None = None, **changes: Any) -> TrainConfig:
+    small = {"choices": 5, "bend": 1, "steps": 4, "sequences": 4}
+    return tiny(**{"algorithm": "vdn", "value_learning": {**small, **(options or {})}, **changes})
 
 
 def segments(setup: Setup, config: TrainConfig, folder: Path, count: int) -> list[Batch]:
@@ -73,7 +52,7 @@ def test_lambda_returns_equal_the_hand_worked_case_with_a_cut_in_the_middle() ->
 
 
 def test_zero_is_a_choice_and_training_starts_at_the_static_policy(tmp_path: Path) -> None:
-    config = tiny()
+    config = configured()
     setup = setup_of(config)
     learner = Vdn(setup, config, tmp_path)
     sampler = Sampler(setup, config)
@@ -86,25 +65,25 @@ def test_zero_is_a_choice_and_training_starts_at_the_static_policy(tmp_path: Pat
 
 
 def test_choices_that_mean_the_same_are_offered_once() -> None:
-    setup = setup_of(tiny())
+    setup = setup_of(configured())
     by_role = {group.group.name: group for group in setup.groups}
     grid = action_grid(by_role["dispatch"], 9, 1.0, integral=False)
     # Three trucks: at range 1 the shares exp(-2 .. 0) of them round to 0, 1, 1, 2 and 3.
     np.testing.assert_array_equal(grid[0, 0], [-2, np.nan, -1, -0.5, 0, 0.5, 1, 1.5, 2])
     assert np.isfinite(action_grid(by_role["replenish"], 9, 1.0, integral=True)).all()
-    orders = setup_of(tiny(), action={"form": "order_quantity", "max_order": 2})
+    orders = setup_of(configured(), action={"form": "order_quantity", "max_order": 2})
     whole = action_grid(orders.groups[0], 9, 2.0, integral=True)
     assert np.isfinite(whole).sum(axis=2).max() == 3  # nothing, one or two units
 
 
 def test_bent_choices_lie_closer_together_near_the_static_policy() -> None:
-    group = setup_of(tiny()).groups[0]
+    group = setup_of(configured()).groups[0]
     found = action_grid(group, 5, 2.0, integral=False)[0, 0]
     np.testing.assert_allclose(found, [-2, -0.5, 0, 0.5, 2])
 
 
 def test_a_forbidden_choice_is_never_made_not_even_at_random(tmp_path: Path) -> None:
-    config = tiny({"choices": 9, "epsilon": 1.0})
+    config = configured({"choices": 9, "epsilon": 1.0})
     setup = setup_of(config)
     learner = Vdn(setup, config, tmp_path)
     batch = learner.collect(Sampler(setup, config), 0).batch
@@ -115,7 +94,7 @@ def test_a_forbidden_choice_is_never_made_not_even_at_random(tmp_path: Path) -> 
 
 
 def test_the_replay_gives_back_what_was_written_and_forgets_the_oldest(tmp_path: Path) -> None:
-    config = tiny({"replay": {"segments": 2}})
+    config = configured({"replay": {"segments": 2}})
     setup = setup_of(config)
     batches = segments(setup, config, tmp_path / "other", 3)
     replay = Replay(setup, config, tmp_path)
@@ -131,7 +110,7 @@ def test_the_replay_gives_back_what_was_written_and_forgets_the_oldest(tmp_path:
 
 
 def test_the_state_that_follows_a_time_limit_is_the_true_one(tmp_path: Path) -> None:
-    config = tiny()
+    config = configured()
     setup = setup_of(config)
     batch = segments(setup, config, tmp_path / "other", 3)[2]  # cut after steps 1 and 4
     replay = Replay(setup, config, tmp_path)
@@ -145,7 +124,7 @@ def test_the_state_that_follows_a_time_limit_is_the_true_one(tmp_path: Path) -> 
 
 @pytest.mark.parametrize("kind", [Vdn, Iql])
 def test_choices_move_to_where_the_reward_is(kind: Any, tmp_path: Path) -> None:
-    config = tiny({"steps": 16, "sequences": 16, "rate": 3e-3}, gamma=0.0, replications=32)
+    config = configured({"steps": 16, "sequences": 16, "rate": 3e-3}, gamma=0.0, replications=32)
     setup = setup_of(config)
     learner = kind(setup, config, tmp_path)
     for number in range(12):
@@ -180,7 +159,7 @@ def _bandit(setup: Setup, learner: Vdn, number: int) -> Batch:
 
 
 def test_an_agent_of_a_sum_learns_only_what_the_team_earned(tmp_path: Path) -> None:
-    config = tiny()
+    config = configured()
     local = setup_of(config, reward="local")
     rewards = stream(0, "test").standard_normal((5, 4, 4)).astype(np.float32)
     vdn, iql = Vdn(local, config, tmp_path / "vdn"), Iql(local, config, tmp_path / "iql")
@@ -189,7 +168,7 @@ def test_an_agent_of_a_sum_learns_only_what_the_team_earned(tmp_path: Path) -> N
 
 
 def test_a_run_killed_long_after_its_checkpoint_resumes_bit_for_bit(tmp_path: Path) -> None:
-    config = tiny({"replay": {"segments": 2}}, updates=8, checkpoint_every=3)
+    config = configured({"replay": {"segments": 2}}, updates=8, checkpoint_every=3)
     expected = read_bundle(trained(tmp_path, config))[1]
     for newest in sorted((tmp_path / CHECKPOINTS).iterdir())[1:]:
         shutil.rmtree(newest)
@@ -201,7 +180,7 @@ def test_a_run_killed_long_after_its_checkpoint_resumes_bit_for_bit(tmp_path: Pa
 
 
 def test_a_replay_that_was_changed_is_refused(tmp_path: Path) -> None:
-    config = tiny()
+    config = configured()
     trained(tmp_path, config)
     path = tmp_path / "replay" / "rewards.bin"
     path.write_bytes(bytes(len(path.read_bytes())))
@@ -210,12 +189,12 @@ def test_a_replay_that_was_changed_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_replay_keeps_its_bound(tmp_path: Path) -> None:
-    config = tiny({"replay": {"segments": 1000, "megabytes": 1}})
+    config = configured({"replay": {"segments": 1000, "megabytes": 1}})
     replay = Replay(setup_of(config), config, tmp_path)
     total = sum(path.stat().st_size for path in (tmp_path / "replay").iterdir())
     assert replay.window < 1000
     assert 500_000 < total <= 1_000_000
-    tight = tiny({"replay": {"megabytes": 1}}, replications=1000)
+    tight = configured({"replay": {"megabytes": 1}}, replications=1000)
     with pytest.raises(TrainingError, match="does not fit"):
         Replay(setup_of(tight), tight, tmp_path / "tight")
 
@@ -243,7 +222,7 @@ class HungDisk(Disk):
 
 
 def test_a_full_disk_is_an_error_that_says_how_much_is_needed(tmp_path: Path) -> None:
-    config = tiny()
+    config = configured()
     with pytest.raises(TrainingError, match="no room on the disk") as caught:
         Vdn(setup_of(config), config, tmp_path, FullDisk())
     assert "MB" in caught.value.expected
@@ -252,7 +231,7 @@ def test_a_full_disk_is_an_error_that_says_how_much_is_needed(tmp_path: Path) ->
 
 
 def test_a_slow_disk_slows_the_run_is_said_and_loses_nothing(tmp_path: Path) -> None:
-    config = tiny({"replay": {"slow_after": 0.01}})
+    config = configured({"replay": {"slow_after": 0.01}})
     setup = setup_of(config)
     weights, said = [], []
     for name, storage in (("fast", Disk()), ("slow", SlowDisk(0.01))):
@@ -269,7 +248,7 @@ def test_a_slow_disk_slows_the_run_is_said_and_loses_nothing(tmp_path: Path) -> 
 
 
 def test_a_disk_that_does_not_answer_stops_the_run_with_an_error(tmp_path: Path) -> None:
-    config = tiny({"replay": {"patience": 0.05}})
+    config = configured({"replay": {"patience": 0.05}})
     setup = setup_of(config)
     disk = HungDisk()
     learner = Vdn(setup, config, tmp_path, disk)
@@ -279,7 +258,7 @@ def test_a_disk_that_does_not_answer_stops_the_run_with_an_error(tmp_path: Path)
 
 
 def test_a_bundle_of_choices_needs_its_grid_and_no_torch(tmp_path: Path) -> None:
-    bundle = trained(tmp_path, tiny(updates=1))
+    bundle = trained(tmp_path, configured(updates=1))
     manifest, arrays = read_bundle(bundle)
     assert manifest.algorithm == "vdn"
     assert arrays["actor/replenish/grid"].shape == (3, 1, 5)

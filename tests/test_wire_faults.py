@@ -16,7 +16,7 @@ from stress.spec import StressSuite
 from stress.wire import toxics
 from stress.wire.proxy import ToxicProxy
 from stress.wire.translate import on_the_wire
-from tests.test_wire import compiled, over_http, runs_of, same, simulated
+from tests.wire_runs import compiled, over_http, runs_of, same, simulated
 from twin.cli import run
 from twin.env.rules import default_rule
 from twin.errors import NothingSelectedError, UsageError

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -14,6 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.both_engines import assert_same, close, replication, run_batch, run_event
+from tests.changed_worlds import (
+    LANE_FIELDS,
+    halved,
+    renamed,
+    renamed_lane,
+    scattered,
+    serial_models,
+)
 from tests.profiles import laws
 from tests.strategies import Decisions, amounts, sample_paths, seeds
 from tests.strategies_world import rich_decisions, rich_models, rich_worlds
@@ -177,7 +184,7 @@ def test_names_and_the_order_of_nodes_change_nothing(data: st.DataObject) -> Non
     path, chosen = data.draw(sample_paths(world)), data.draw(rich_decisions(world, 1))
     order = data.draw(st.permutations(range(len(world.nodes))))
     other = compile_world(renamed(model, [world.nodes[i] for i in order]))
-    lanes = [other.lanes.index(_renamed_lane(name)) for name in world.lanes]
+    lanes = [other.lanes.index(renamed_lane(name)) for name in world.lanes]
     moved = replace(
         path,
         demand=path.demand[:, order],
@@ -195,33 +202,6 @@ def test_names_and_the_order_of_nodes_change_nothing(data: st.DataObject) -> Non
             name,
         )
     np.testing.assert_allclose(theirs.cost, ours.cost, rtol=1e-9, atol=1e-6)
-
-
-LANE_FIELDS = ("lead_time", "lane_open", "price_factor", "good")
-
-
-def scattered(values: Any, lanes: list[int]) -> Any:
-    """Rows (period, lane, ...) in the order of another world's lanes."""
-    out = np.empty_like(values)
-    out[:, lanes] = values
-    return out
-
-
-def _renamed_lane(name: str) -> str:
-    return "->".join(f"{end} again" for end in name.split("->"))
-
-
-def renamed(model: ScenarioModel, order: list[str]) -> ScenarioModel:
-    """The same network under other names, its nodes in another order."""
-    data = model.model_dump(exclude_none=True, exclude={"disruptions"})
-    data["nodes"] = {f"{name} again": data["nodes"][name] for name in order}
-    data["lanes"] = {
-        " -> ".join(f"{end} again" for end in key.split(" -> ")): lane
-        for key, lane in data["lanes"].items()
-    }
-    for fleet in data["fleets"].values():
-        fleet["depot"] += " again"
-    return ScenarioModel.model_validate(data)
 
 
 @laws(15)
@@ -242,21 +222,6 @@ def test_a_node_that_nobody_uses_changes_nothing(data: st.DataObject) -> None:
     np.testing.assert_allclose(theirs.cost, ours.cost, rtol=1e-9, atol=1e-6)
 
 
-LOTS = ("stock", "capacity", "order_capacity", "minimum_order", "batch", "in_transit")
-FIXED_COSTS = ("order_cost", "line_cost", "setup_cost", "cost_per_trip", "cost_per_km")
-SIZES = frozenset((*LOTS, *FIXED_COSTS, "orders_under_way", "setup_units"))
-"""What is counted in units, and money that is paid however few they are."""
-
-
-def halved(value: Any, inside: bool = False) -> Any:
-    """A dumped scenario with every size, and every fixed cost, cut in half."""
-    if isinstance(value, dict):
-        return {k: halved(v, inside or k in SIZES) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [halved(v, inside) for v in value]
-    return value / 2 if inside and value is not None else value
-
-
 @laws(20)
 @given(st.data())
 def test_half_the_quantities_give_half_the_ledger(data: st.DataObject) -> None:
@@ -272,28 +237,6 @@ def test_half_the_quantities_give_half_the_ledger(data: st.DataObject) -> None:
         counted = name in ("trips", "setups")
         close((1 if counted else 2) * getattr(theirs, name), getattr(ours, name), 1e-9, name)
     np.testing.assert_allclose(2 * theirs.cost, ours.cost, rtol=1e-9, atol=1e-6)
-
-
-@st.composite
-def serial_models(draw: st.DrawFn, unmet: str) -> ScenarioModel:
-    """A supplier, two depots and a shop, on lanes on which nobody overtakes."""
-    time = st.sampled_from([0, 1, 2, {"model": "uniform", "low": 0.5, "high": 3}])
-    names = ["supplier", "depot", "hub", "shop"]
-    lanes = {
-        f"{a} -> {b}": {
-            "lead_time": draw(time),
-            "crossover": False,
-            "capacity": draw(st.sampled_from([None, 14])),
-        }
-        for a, b in pairwise(names)
-    }
-    stock = {name: {"kind": "warehouse", "stock": draw(amounts(20))} for name in names[1:]}
-    stock["shop"] |= {"unmet": unmet, "demand": {"model": "gamma", "mean": 10, "cv": 0.6}}
-    convention = draw(st.sampled_from(["standard", "orgym", "snyder", "mabim", "beer_game"]))
-    fixed = {"name": "serial", "horizon": 30, "convention": convention, "lanes": lanes}
-    return ScenarioModel.model_validate(
-        fixed | {"nodes": {"supplier": {"kind": "supplier"}, **stock}}
-    )
 
 
 @laws(30)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from twin.errors import ScenarioError, UsageError
-from twin.options import json_option, overrides_option, print_json, scenario_argument
+from twin.options import choice_option, json_option, overrides_option, print_json, scenario_argument
 
 if TYPE_CHECKING:
     from twin.network.world import World
@@ -29,13 +29,7 @@ TEMPLATES = ("fleet", "store", "factory", "perishable", "disruption")
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option(
-    "--template",
-    type=click.Choice(TEMPLATES),
-    default=TEMPLATES[0],
-    show_default=True,
-    help="What it is about.",
-)
+@choice_option("--template", TEMPLATES, "What it is about.", default=TEMPLATES[0])
 @click.option("--force", is_flag=True, help="Overwrite an existing file.")
 def new(file: Path, template: str, force: bool) -> None:
     """Write a small scenario to FILE to start from."""

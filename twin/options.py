@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -41,9 +41,40 @@ def seed_option(default: int = 0) -> Callable[[F], F]:
     )
 
 
+def path_option(
+    *flags: str, text: str, default: str | None = None, **more: Any
+) -> Callable[[F], F]:
+    """An option that names a file or a folder."""
+    path = None if default is None else Path(default)
+    kind = click.Path(path_type=Path)
+    return click.option(*flags, type=kind, default=path, show_default=True, help=text, **more)
+
+
 def out_option(text: str) -> Callable[[F], F]:
     """``--out``, with its own help text."""
-    return click.option("--out", type=click.Path(path_type=Path), default=None, help=text)
+    return path_option("--out", text=text)
+
+
+def choice_option(
+    flag: str, choices: Sequence[str], text: str, default: str | None = None
+) -> Callable[[F], F]:
+    """An option that is one of a few words."""
+    kind = click.Choice(choices)
+    return click.option(flag, type=kind, default=default, show_default=True, help=text)
+
+
+def count_option(
+    flag: str, text: str, default: int | None = None, most: int | None = None, least: int = 1
+) -> Callable[[F], F]:
+    """An option that is a whole number from ``least`` to ``most``."""
+    kind = click.IntRange(least, most)
+    return click.option(flag, type=kind, default=default, show_default=True, help=text)
+
+
+def share_option(flag: str, text: str, default: float, most: float = 1.0) -> Callable[[F], F]:
+    """An option that is a share, not negative."""
+    kind = click.FloatRange(0, most)
+    return click.option(flag, type=kind, default=default, show_default=True, help=text)
 
 
 def print_json(value: Any) -> None:

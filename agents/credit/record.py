@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, ValidationError
 
 from agents.checkpoint.files import write_file
+from agents.checkpoint.lines import read_lines
 from agents.credit.estimate import Estimate
 from twin.errors import UsageError
 from twin.scenario.quantities import Model
@@ -113,9 +114,4 @@ def write_audit(folder: Path, audit: Audit) -> Path:
 
 def read_audits(folder: Path) -> tuple[TrainingAudit, ...]:
     """The audits made while training; a last line cut off by a crash is left out."""
-    path = folder / AUDITS
-    if not path.exists():
-        return ()
-    text = path.read_text(encoding="utf-8")
-    complete = text[: text.rfind("\n") + 1]
-    return tuple(TrainingAudit.model_validate_json(line) for line in complete.splitlines())
+    return read_lines(folder / AUDITS, TrainingAudit)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from agents.checkpoint.acting import Actor, ActorPolicy
-from agents.checkpoint.files import write_file
+from agents.checkpoint.lines import append_line, keep_lines
 from agents.credit.audit import standings
 from agents.credit.estimate import estimates
 from agents.credit.record import AUDITS, TrainingAudit, read_audits
@@ -62,17 +62,14 @@ def audit_during_training(
         seconds=seconds,
         time_share=min(1.0, (before + seconds) / (moment.seconds + seconds)),
     )
-    with (folder / AUDITS).open("a", encoding="utf-8") as file:
-        file.write(row.model_dump_json() + "\n")
+    append_line(folder / AUDITS, row)
     return row
 
 
 def keep_audits(folder: Path, last_update: int) -> None:
     """Drop the audits after an update, because resumed training will make them again."""
-    if not (folder / AUDITS).exists():
-        return
-    kept = [row for row in read_audits(folder) if row.update <= last_update]
-    write_file(folder / AUDITS, "".join(row.model_dump_json() + "\n" for row in kept).encode())
+    if (folder / AUDITS).exists():
+        keep_lines(folder / AUDITS, TrainingAudit, lambda row: row.update <= last_update)
 
 
 def learnt_policy(setup: Setup, weights: Weights) -> ActorPolicy:

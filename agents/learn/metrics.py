@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from agents.checkpoint.files import write_file
+from agents.checkpoint.lines import append_line, keep_lines, read_lines
 from twin.scenario.quantities import Model
 
 METRICS = "metrics.jsonl"
@@ -35,21 +35,14 @@ class TrainingRow(Model):
 
 def append_row(folder: Path, row: TrainingRow) -> None:
     """Add one line to the metrics of a run folder."""
-    with (folder / METRICS).open("a", encoding="utf-8") as file:
-        file.write(row.model_dump_json() + "\n")
+    append_line(folder / METRICS, row)
 
 
 def read_rows(folder: Path) -> tuple[TrainingRow, ...]:
     """The rows written so far; a last line cut off by a crash is left out."""
-    path = folder / METRICS
-    if not path.exists():
-        return ()
-    text = path.read_text(encoding="utf-8")
-    complete = text[: text.rfind("\n") + 1]
-    return tuple(TrainingRow.model_validate_json(line) for line in complete.splitlines())
+    return read_lines(folder / METRICS, TrainingRow)
 
 
 def keep_rows(folder: Path, last_update: int) -> None:
     """Drop the rows after an update, because resumed training will write them again."""
-    kept = [row for row in read_rows(folder) if row.update <= last_update]
-    write_file(folder / METRICS, "".join(row.model_dump_json() + "\n" for row in kept).encode())
+    keep_lines(folder / METRICS, TrainingRow, lambda row: row.update <= last_update)

@@ -13,14 +13,14 @@ from __future__ import annotations
 
 import importlib.util
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from stress.adversary.plan import Hit, Plan
 from stress.adversary.space import SEVERITIES, Choice, Dimension, Space, Value
-from stress.adversary.tpe import optuna_for
+from stress.adversary.studies import StudySearcher, optuna_for
 from twin.errors import UsageError
 from twin.exogenous.streams import stream
 
@@ -33,7 +33,7 @@ Number = Callable[[str], float]
 """A coordinate of the point, by its name."""
 
 
-class CmaEs:
+class CmaEs(StudySearcher):
     """Proposes plans by CMA-ES; raises UsageError where optuna or cmaes is not installed."""
 
     def __init__(self, space: Space, seed: int) -> None:
@@ -51,22 +51,7 @@ class CmaEs:
                 independent_sampler=optuna.samplers.RandomSampler(seed=drawn[1]),
                 warn_independent_sampling=False,
             )
-        self._study = optuna.create_study(direction="maximize", sampler=sampler)
-        self._space = space
-        self._open: list[tuple[Plan, Any]] = []
-
-    def ask(self, count: int) -> list[Plan]:
-        """The next plans to try."""
-        asked = [self._study.ask() for _ in range(count)]
-        self._open += [(self._plan(trial), trial) for trial in asked]
-        return [plan for plan, _ in self._open[-count:]] if count else []
-
-    def tell(self, tried: Sequence[tuple[Plan, float]]) -> None:
-        """What became of the plans asked for: the higher the score, the better."""
-        scores = dict(tried)
-        for plan, trial in self._open:
-            self._study.tell(trial, scores[plan])
-        self._open = []
+        super().__init__(space, optuna.create_study(direction="maximize", sampler=sampler))
 
     def _plan(self, trial: Any) -> Plan:
         def number(name: str) -> float:

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from stress.options import opened_trial, trial_options
-from twin.options import print_json, run_argument, seed_option
+from twin.options import (
+    choice_option,
+    count_option,
+    path_option,
+    print_json,
+    run_argument,
+    seed_option,
+    share_option,
+)
 
 if TYPE_CHECKING:
     from stress.adversary.attack import Attacker, Options
@@ -22,49 +30,32 @@ METHODS = ("cross-entropy", "cma-es", "tpe", "learned", "random")
 @run_argument
 @trial_options
 @seed_option()
-@click.option(
-    "--budget", type=click.IntRange(1, 20_000), default=500, show_default=True, help="Most plans."
-)
-@click.option(
-    "--method",
-    type=click.Choice(METHODS),
-    default=METHODS[0],
-    show_default=True,
-    help="How to search; tpe and cma-es need optuna.",
-)
-@click.option(
+@count_option("--budget", "Most plans.", default=500, most=20_000)
+@choice_option("--method", METHODS, "How to search; tpe and cma-es need optuna.", METHODS[0])
+@choice_option(
     "--against",
-    type=click.Choice(("champion", "static")),
-    default=None,
-    help="Who must not fail as well [default: the champion, where one reigns].",
+    ("champion", "static"),
+    "Who must not fail as well [default: the champion, where one reigns].",
 )
-@click.option(
+@share_option(
     "--bound",
-    type=click.FloatRange(0, 1_000),
+    "Failure: costs more than this share above the static policy under the same faults.",
     default=0.25,
-    show_default=True,
-    help="Failure: costs more than this share above the static policy under the same faults.",
+    most=1_000,
 )
-@click.option(
+@share_option(
     "--survival",
-    type=click.FloatRange(0, 1_000),
+    "Unfair: the static policy costs more than this share above itself undisturbed.",
     default=1.0,
-    show_default=True,
-    help="Unfair: the static policy costs more than this share above itself undisturbed.",
+    most=1_000,
 )
 @click.option("--fault", "faults", multiple=True, metavar="FAMILY", help="Only these; repeatable.")
-@click.option(
-    "--most", type=click.IntRange(1, 10), default=3, show_default=True, help="Faults at once."
-)
-@click.option(
-    "--seeds", type=click.IntRange(1, 1_000), default=4, show_default=True, help="Seeds to try."
-)
+@count_option("--most", "Faults at once.", default=3, most=10)
+@count_option("--seeds", "Seeds to try.", default=4, most=1_000)
 @click.option("--stop-early", is_flag=True, help="Shrink the first failure, not the cheapest.")
-@click.option(
+@path_option(
     "--regressions",
-    type=click.Path(path_type=Path),
-    default=None,
-    help="Folder of failures: tried first, and added to [default: RUN/regressions].",
+    text="Folder of failures: tried first, and added to [default: RUN/regressions].",
 )
 def attack(
     as_json: bool,

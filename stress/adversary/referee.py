@@ -24,7 +24,6 @@ from stress.executor import SERIAL, Executor, execute
 from stress.expand import Campaign, expand
 from stress.results import NOMINAL, CaseResult
 from stress.spec import StressSuite
-from stress.steady import has_failed
 from stress.store import Journal
 from twin.network.world import World
 
@@ -160,14 +159,14 @@ class Referee:
     def _fails_calm(self, cases: Sequence[Case]) -> bool:
         challenger, static = (self.known[case.id] for case in cases)
         loss = _loss(challenger, static, static)
-        return bool(symptoms(challenger, loss, self.attack.bound)) or has_failed(static)
+        return bool(symptoms(challenger, loss, self.attack.bound)) or static.failed
 
     def _outcome(self, plan: Plan, cases: dict[str, Case]) -> Outcome:
         attack = self.attack
         case = cases[attack.static.name]
         static, calm = self.known[case.id], self.known[case.undisturbed.id]
         challenger = self.known[cases[attack.challenger.name].id]
-        suffered = inf if has_failed(static) else _share(static.cost - calm.cost, calm.cost)
+        suffered = inf if static.failed else _share(static.cost - calm.cost, calm.cost)
         feasible = suffered <= attack.survival and not self._fails_calm(self._calm(plan.seed))
         loss = _loss(challenger, static, calm)
         found = symptoms(challenger, loss, attack.bound) if feasible else frozenset[str]()

@@ -5,13 +5,11 @@ J. Bergstra, R. Bardenet, Y. Bengio, B. Kegl, Algorithms for Hyper-Parameter Opt
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Sequence
 from typing import Any
 
 from stress.adversary.plan import Hit, Plan
 from stress.adversary.space import SEVERITIES, Choice, Dimension, Space, Value
-from twin.errors import UsageError
+from stress.adversary.studies import StudySearcher, optuna_for
 from twin.exogenous.streams import stream
 
 NOTHING = "nothing"
@@ -19,7 +17,7 @@ STARTUP = 50
 """Plans drawn at random before the estimator is used."""
 
 
-class Tpe:
+class Tpe(StudySearcher):
     """Proposes plans by optuna's TPE: a slot for each fault, and what follows from what is in it.
 
     Raises UsageError where optuna is not installed.
@@ -29,23 +27,7 @@ class Tpe:
         optuna = optuna_for("tpe")
         drawn = int(stream(seed, "attack/tpe").integers(2**32))
         sampler = optuna.samplers.TPESampler(seed=drawn, n_startup_trials=STARTUP)
-        self._study = optuna.create_study(direction="maximize", sampler=sampler)
-        self._space = space
-        self._open: list[tuple[Plan, Any]] = []
-
-    def ask(self, count: int) -> list[Plan]:
-        """The next plans to try."""
-        asked = [self._study.ask() for _ in range(count)]
-        drawn = [(self._plan(trial), trial) for trial in asked]
-        self._open.extend(drawn)
-        return [plan for plan, _ in drawn]
-
-    def tell(self, tried: Sequence[tuple[Plan, float]]) -> None:
-        """What became of the plans asked for: the higher the score, the better."""
-        scores = dict(tried)
-        for plan, trial in self._open:
-            self._study.tell(trial, scores[plan])
-        self._open = []
+        super().__init__(space, optuna.create_study(direction="maximize", sampler=sampler))
 
     def _plan(self, trial: Any) -> Plan:
         seed = trial.suggest_categorical("seed", self._space.seeds)
@@ -80,14 +62,3 @@ def _suggested(trial: Any, at: str, dimension: Dimension) -> Value | None:
         return None if value == dimension.values[0] else value
     value = dimension.rounded(trial.suggest_float(at, dimension.low, dimension.high))
     return None if value == dimension.default else value
-
-
-def optuna_for(method: str) -> Any:
-    """The package; raises UsageError where it is not installed."""
-    try:
-        optuna = importlib.import_module("optuna")
-    except ImportError:
-        fix = "Install it: pip install 'logistics-twin[train]', or use --method cross-entropy."
-        raise UsageError("this search needs optuna", f"--method {method}", fix=fix) from None
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    return optuna

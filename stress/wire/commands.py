@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING
 import click
 
 from twin.errors import UsageError
-from twin.options import json_option, overrides_option, print_json, scenario_argument, seed_option
+from twin.options import (
+    count_option,
+    json_option,
+    overrides_option,
+    path_option,
+    print_json,
+    scenario_argument,
+    seed_option,
+)
 
 if TYPE_CHECKING:
     from stress.wire.translate import WireFaults
@@ -22,13 +30,7 @@ if TYPE_CHECKING:
 @click.command("serve-tools")
 @scenario_argument
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option(
-    "--port",
-    type=click.IntRange(0, 65_535),
-    default=0,
-    show_default=True,
-    help="Port; 0 for one that is free.",
-)
+@count_option("--port", "Port; 0 for one that is free.", default=0, most=65_535, least=0)
 @click.option(
     "--window",
     type=click.FloatRange(0.01, 86_400),
@@ -36,11 +38,8 @@ if TYPE_CHECKING:
     metavar="SECONDS",
     help="Wall time of every window [default: the owner opens and closes them].",
 )
-@click.option(
-    "--faults",
-    type=click.Path(path_type=Path),
-    default=None,
-    help="Stress suite whose --case strikes at the sockets, the answers and the world.",
+@path_option(
+    "--faults", text="Stress suite whose --case strikes at the sockets, the answers and the world."
 )
 @click.option("--case", default=None, metavar="NAME/SEVERITY", help="Such as channel.corrupt/3.")
 @click.option("--mcp", is_flag=True, help="Speak the Model Context Protocol on stdin and stdout.")

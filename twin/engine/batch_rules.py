@@ -14,7 +14,6 @@ from twin.engine.batch_arrays import WorldArrays
 from twin.engine.batch_limits import over_products
 from twin.engine.batch_path import BatchPath
 from twin.engine.bounds import at_least
-from twin.engine.rules import DUST
 from twin.network.world import World
 
 
@@ -32,7 +31,7 @@ class BatchRules:
         if arrays.lane_limit is not None:
             lost = None
             if arrays.setup_units is not None:
-                set_up = arrays.setup_units * over_products(1.0 * (want > DUST))
+                set_up = arrays.setup_units * over_products((want > arrays.slack) + 0 * want)
                 lost = [set_up] * len(arrays.lane_limit.most)
             want = want * arrays.lane_limit.share(want, lost, arrays.ratio)[:, None]
         return want * self.path.lane_open[t][:, None] if arrays.closable else want
@@ -84,7 +83,7 @@ class BatchRules:
         """Products whose production to stock was started: (lane, B); None without production."""
         if self.arrays.produces is None:
             return None
-        return over_products(1.0 * (shipped > DUST)) * self.arrays.produces
+        return over_products((shipped > self.arrays.slack) * self.arrays.produces[:, None])
 
     def received(self, dock: Any, on_hand: Any, t: int) -> tuple[Any, Any]:
         """What goes on hand, and what leaves the dock, the destroyed included."""
@@ -97,7 +96,7 @@ class BatchRules:
             taken = xp.floor(taken + arrays.slack) if arrays.integral else taken
         works = None
         if self.path.node_open is not None:
-            works = 1.0 * (self.path.node_open[t] > 0)[arrays.destination][:, None]
+            works = (self.path.node_open[t] > 0)[arrays.destination][:, None]
             taken = taken * works
         if arrays.destroys is None:
             return taken, taken

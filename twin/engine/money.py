@@ -85,7 +85,7 @@ def accounts(
     transfer = _per_product(prices.transfer, flows.shipped) + flows.surcharge
     unfilled = lane_sum(outbound, flows.unfilled)
     orders = (flows.ordered.sum(1) > DUST) * _stretch(prices.order, flows.trips)
-    orders = orders + _per_product(prices.line, 1.0 * (flows.ordered > DUST))
+    orders = orders + _per_product(prices.line, flows.ordered > DUST)
     transit = _per_product(prices.transit, flows.in_transit)
     freight = _per_product(prices.freight, flows.shipped)
     freight = freight + _stretch(prices.carrier, flows.trips) * flows.carrier

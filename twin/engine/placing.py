@@ -117,7 +117,7 @@ class OrderDesk:
                 need = open_need[world.destination]
                 # The room is finite even where the stock is not, so that a closed lane offers 0.
                 offered = xp.minimum(available[world.source], self._room(need))
-                offered = offered * (1.0 * (state.gate > 0))[:, None]
+                offered = offered * (state.gate > 0)[:, None]
                 asked = xp.where(final, need, xp.minimum(need, offered))
                 mask = self._column(rank, orders) + 0 * orders > 0
                 asked = xp.where(mask, asked, 0 * asked) * self._column(world.carries, orders)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from twin.env.choices import Choices, choices_of, points_of
 from twin.env.episode import observation
-from twin.env.parallel import TwinParallelEnv, Vector
+from twin.env.parallel import Stepped, TwinParallelEnv, Vector
 from twin.env.rules import OrderingRule
 from twin.errors import UsageError
 from twin.network.world import World
@@ -59,15 +59,7 @@ class DiscreteTwinEnv(TwinParallelEnv):
         observations, _ = super().reset(seed, options)
         return observations, self._masks(self.agents)
 
-    def step(
-        self, actions: Mapping[str, Any]
-    ) -> tuple[
-        dict[str, Vector],
-        dict[str, float],
-        dict[str, bool],
-        dict[str, bool],
-        dict[str, dict[str, Any]],
-    ]:
+    def step(self, actions: Mapping[str, Any]) -> Stepped:
         """Choose for one period; agents without a choice follow the static policy.
 
         Raises UsageError for a choice that is not in the agent's space.

@@ -24,6 +24,14 @@ from twin.exogenous.path import draw_path
 from twin.network.world import World
 
 Vector = NDArray[np.float32]
+Stepped = tuple[
+    dict[str, Vector],
+    dict[str, float],
+    dict[str, bool],
+    dict[str, bool],
+    dict[str, dict[str, Any]],
+]
+"""By agent: observations, rewards, terminations, truncations and infos."""
 
 
 class TwinParallelEnv(ParallelEnv):  # type: ignore[misc]  # PettingZoo ships no types
@@ -113,15 +121,7 @@ class TwinParallelEnv(ParallelEnv):  # type: ignore[misc]  # PettingZoo ships no
         self.agents = self.possible_agents[:]
         return self._see(self._vector), {name: {} for name in self.agents}
 
-    def step(
-        self, actions: dict[str, Any]
-    ) -> tuple[
-        dict[str, Vector],
-        dict[str, float],
-        dict[str, bool],
-        dict[str, bool],
-        dict[str, dict[str, Any]],
-    ]:
+    def step(self, actions: dict[str, Any]) -> Stepped:
         """Act for one period; agents without an action follow the static policy."""
         engine = self._running()
         engine.decide(self._decide(self._static, self._vector, actions))

@@ -6,9 +6,17 @@ from pathlib import Path
 
 import click
 
-from twin.options import json_option, out_option, overrides_option, print_json
+from twin.options import (
+    choice_option,
+    json_option,
+    out_option,
+    overrides_option,
+    path_option,
+    print_json,
+)
 
 FORMAT_NAMES = ("stockpyl", "willems", "demand", "geojson", "vrplib", "solomon")
+GAPS = ("refuse", "zero", "previous")
 
 
 @click.command("import")
@@ -17,14 +25,8 @@ FORMAT_NAMES = ("stockpyl", "willems", "demand", "geojson", "vrplib", "solomon")
 @out_option("Scenario file to write [default: print it].")
 @overrides_option
 @click.option("--instance", default="", help="stockpyl: which network of the file.")
-@click.option("--into", type=click.Path(path_type=Path), help="demand: scenario to lay it over.")
-@click.option(
-    "--gaps",
-    type=click.Choice(["refuse", "zero", "previous"]),
-    default="refuse",
-    show_default=True,
-    help="demand: what a missing day means.",
-)
+@path_option("--into", text="demand: scenario to lay it over.")
+@choice_option("--gaps", GAPS, "demand: what a missing day means.", default=GAPS[0])
 @click.option("--force", is_flag=True, help="Overwrite existing files.")
 @json_option
 def import_command(

@@ -106,6 +106,7 @@ class _Importer:
             elif not self.is_site(feature) and not self.is_lane(feature):
                 kind = feature.geometry.type if feature.geometry else "no geometry"
                 self.draft.warn(f"features[{index}]", f"{clip(kind)} is not a site or a lane")
+        self.check_joined(nodes, lanes)
         if self.problems:
             refuse(self.problems, self.path)
         self.guess_kinds(nodes, lanes)
@@ -115,6 +116,15 @@ class _Importer:
         """Note a problem of one feature."""
         where: DataPath = ("features", index, *more)
         self.problems.append(self.mark.problem(message, hint, where))
+
+    def check_joined(self, nodes: dict[str, Any], lanes: dict[str, Any]) -> None:
+        """Note that a map of places says nothing of what moves; a factory may do without lanes."""
+        makes = any(node.get("kind") == "factory" for node in nodes.values())
+        if lanes or makes or not nodes or self.problems or self.collection.scenario is not None:
+            return
+        message = f"got {len(nodes)} places and no lines between them, expected lanes too"
+        hint = "add a LineString for each lane, or write nodes and lanes into a scenario in YAML"
+        self.problems.append(self.mark.problem(message, hint, ("features",)))
 
     def is_lane(self, feature: GeoFeature) -> bool:
         """A line, or a feature without a geometry that names two ends."""

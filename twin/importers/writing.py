@@ -133,7 +133,7 @@ def _comment(text: str, first: str = "", later: str | None = None) -> Iterator[s
 
 def _body(draft: Draft) -> Iterator[str]:
     for key, value in draft.data.items():
-        if key in SECTIONS and isinstance(value, dict):
+        if key in SECTIONS and isinstance(value, dict) and value:
             yield f"{key}:"
             for name, entry in value.items():
                 for line in _comment(draft.comments.get((key, name), "")):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from html import escape
 from itertools import pairwise
 
@@ -92,7 +93,7 @@ def _lane(model: ScenarioModel, world: World, lane: int, route: list[Place]) -> 
     fleet = world.fleets[world.fleet_of[lane]].name if world.fleet_of[lane] >= 0 else ""
     title = f"{ends}: lead time {lead}{f', fleet {fleet}' if fleet else ''}"
     style = "lane fleet" if fleet else "lane"
-    drawn = f'<path class="{style}" marker-end="url(#arrow)" d="{_curve(route)}"/>'
+    drawn = f'<path class="{style}" marker-end="url(#arrow)" d="{curve(route, CARD_WIDTH)}"/>'
     label = _label(lead, route) if len(world.lanes) <= LABELLED_LANES else ""
     return f"<g><title>{_safe(title)}</title>{drawn}{label}</g>"
 
@@ -104,11 +105,11 @@ def _lead_time(world: World, lane: int) -> str:
     return f"{time.model}, mean {world.lead_periods(lane) * world.period_d:.3g} d"
 
 
-def _curve(route: list[Place]) -> str:
-    """Cubic curves from card to card, straight through empty slots."""
+def curve(points: Sequence[Place], card_width: float) -> str:
+    """Cubic curves from card to card, straight through empty slots, as the data of an SVG path."""
     path = ""
-    for (x0, y0), (x1, y1) in pairwise(route):
-        start, bend = x0 + CARD_WIDTH, (x1 - x0 - CARD_WIDTH) / 2
+    for (x0, y0), (x1, y1) in pairwise(points):
+        start, bend = x0 + card_width, (x1 - x0 - card_width) / 2
         path += f"{'L' if path else 'M'}{start:.1f},{y0:.1f}"
         path += f"C{start + bend:.1f},{y0:.1f} {x1 - bend:.1f},{y1:.1f} {x1:.1f},{y1:.1f}"
     return path

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from stress.retry_storm import CLIENTS, LASTING, Client, Storm, Tally, weather
-from stress.swarm_storm import CHATTY, SwarmTally, swarm
+from stress.swarm_storm import CHATTY, swarm
 from twin.scenario.tools import Tools
 
 SEEDS = range(2)
@@ -29,7 +29,7 @@ SWARMS = {"own gateways, defaults": Tools(), "own gateways, chatty": CHATTY}
 HEAD = f"{'client':<24}{'calls / request':>16}{'answered':>11}{'locks':>8}"
 
 
-def row(name: str, tallies: Sequence[Tally | SwarmTally]) -> str:
+def row(name: str, tallies: Sequence[Tally]) -> str:
     """One client, the mean over all seeds."""
     calls = statistics.mean(tally.calls_per_request for tally in tallies)
     success = statistics.mean(tally.success for tally in tallies)

@@ -27,7 +27,6 @@ from rich.progress import Progress
 from agents.runs import open_run
 from stress.executor import Executor
 from stress.pipeline import campaign_figures, campaign_of, stress_stage
-from stress.steady import has_failed
 from stress.summary import joined, line, told
 from stress.training import Plan, trained_trial
 from stress.trial import GATE, SUITE, Trial, open_trial, read_terms
@@ -73,7 +72,7 @@ def stressed(trial: Trial, jobs: int, display: Progress) -> dict[str, Any]:
     """Run what is missing of one campaign, tell about it, and return its figures."""
     report = stress_stage(trial, display, Executor(workers=jobs))
     found = campaign_figures(trial, campaign_of(trial), report)
-    print("\n".join(told(found, [r for r in report.results if has_failed(r)])), flush=True)
+    print("\n".join(told(found, [r for r in report.results if r.failed])), flush=True)
     return found
 
 
