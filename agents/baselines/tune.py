@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.baselines.search import minimise
-from agents.baselines.space import Space, separate_weekdays, space_for
+from agents.baselines.space import LAST_STEP, Space, separate_weekdays, space_for
 from twin.engine.batch import BatchPath, stack_paths
 from twin.engine.batch_run import run_rule_batch
 from twin.env.rules import TUNED_KINDS, OrderingRule, RuleKind
@@ -30,7 +30,9 @@ TRIES = 800
 WARM_START: RuleKind = "base_stock"
 """The kind whose tuned levels the others start from."""
 WEEKDAY_EFFORT = 2
-"""Times as many for each of the two stages in which weekday levels are tuned."""
+"""Times as many for each of the stages in which weekday levels are tuned."""
+WEEKDAY_STAGES = 4
+"""Profiles, each level by itself from there, and from levels without weekdays; the better again."""
 SMALLEST_POPULATION, LARGEST_POPULATION = 8, 32
 """Candidates per generation: one more for each parameter, within these bounds."""
 LARGEST_BATCH = 20_000_000
@@ -122,6 +124,10 @@ def _reporter(kind: RuleKind, progress: Progress | None) -> Callable[[float], No
     return (lambda _: None) if progress is None else (lambda share: progress(kind, share))
 
 
+def _stage(number: int, report: Callable[[float], None]) -> Callable[[float], None]:
+    return lambda share: report((number + share) / WEEKDAY_STAGES)
+
+
 class _Search:
     """Searches the spaces of one kind of rule on the tuning paths."""
 
@@ -137,17 +143,31 @@ class _Search:
     def best(
         self, kind: RuleKind, warm: OrderingRule | None, report: Callable[[float], None]
     ) -> OrderingRule:
-        """The best rule found; weekday levels are tuned together first, then one by one."""
+        """The best rule found."""
         first = space_for(self._world, kind, warm)
         if kind != "weekday_base_stock":
             return self._minimum(first, self._budget, report)
-        shared = self._minimum(first, WEEKDAY_EFFORT * self._budget, lambda s: report(s / 2))
+        return self._weekdays(first, report)
+
+    def _weekdays(self, profiles: Space, report: Callable[[float], None]) -> OrderingRule:
+        """Weekday levels: together first, then each by itself.
+
+        Costs with whole vehicles have many local minima, so the second search is made from two
+        starts, and the better result is where a third one, with finer steps, goes on.
+        """
+        effort = WEEKDAY_EFFORT * self._budget
+        shared = self._minimum(profiles, effort, _stage(0, report))
         second = separate_weekdays(self._world, shared)
         if second is None:
             report(1.0)
             return shared
-        effort = WEEKDAY_EFFORT * self._budget
-        return self._minimum(second, effort, lambda s: report(0.5 + s / 2))
+        without = replace(second, level=profiles.level)
+        spaces = [second, without]
+        found = [self._minimum(s, effort, _stage(i, report)) for i, s in enumerate(spaces, 1)]
+        spaces = [replace(second, level=rule.level, first_step=LAST_STEP) for rule in found]
+        start = np.zeros((second.size, 1))
+        last = min(spaces, key=lambda s: float(costs(self._world, s, self._path, start)[0]))
+        return self._minimum(last, effort, _stage(3, report))
 
     def _minimum(self, space: Space, tries: int, report: Callable[[float], None]) -> OrderingRule:
         if space.size == 0:
