@@ -20,7 +20,7 @@ MOST_SEPARATE = 12
 """Up to so many levels each has its own parameter; beyond, the products of a node share one."""
 MOST_NODES = 40
 """Up to so many nodes each has its own parameter; beyond, the nodes of an echelon share one."""
-MOST_WEEKDAYS = 60
+MOST_WEEKDAYS = 84
 """Up to so many weekday levels each gets a parameter after the shared weekdays are tuned."""
 STEP, WIDE_STEP, FINE_STEP, LAST_STEP = 0.25, 0.4, 0.2, 0.1
 """First standard deviation of a search, in the logarithm of a level."""

@@ -86,11 +86,16 @@ _ONE_PATH: Changes = {
 }
 """The beer game is always the same."""
 _GRADIENT: Changes = {"algorithm": "pathwise", "eval_every": 25, "final_rate_share": 0.02}
+_WATCHING: Changes = {"warm_start": 0.2, "pathwise": {"rate": 1e-7, "tail": 0}}
+"""A new critic first watches the fleet that it will judge; meanwhile the fleet stands still."""
 _AFTER: Changes = {
+    **_WATCHING,
     "algorithm": "mappo",
-    "actor_rate": 1e-3,
-    "control_variate": True,
+    "replications": 128,
+    "initial_log_std": -2.5,
+    "actor_rate": 5e-4,
     "final_rate_share": 0.05,
+    "eval_seeds": 64,
 }
 _LANES = ("agents.action.form=order_quantity", "agents.action.max_order=60")
 """A buyer must be able to order everything from its cheaper source."""
@@ -174,7 +179,7 @@ PROBLEMS = (
         targets={PATHWISE: 60, BOTH: 60, MAPPO: 60},
         learners={
             PATHWISE: {**_GRADIENT, "updates": 220, "pathwise": {"rate": 8e-3, "log_std": -2.0}},
-            BOTH: {**_AFTER, "updates": 100},
+            BOTH: {**_AFTER, "updates": 90},
             MAPPO: {"algorithm": "mappo", "updates": 469},
         },
         judged=500,
@@ -185,7 +190,12 @@ PROBLEMS = (
             name,
             f"library/{file}.yaml",
             learners={
-                PATHWISE: {**_GRADIENT, "updates": 120, "pathwise": {"rate": 8e-3, "log_std": -2.0}}
+                PATHWISE: {
+                    **_GRADIENT,
+                    "updates": 120,
+                    "pathwise": {"rate": 8e-3, "log_std": -2.0},
+                },
+                MAPPO: {"algorithm": "mappo", "updates": 200},
             },
             judged=300,
             bounded=4,
