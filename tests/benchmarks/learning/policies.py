@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -50,14 +50,8 @@ def train_fleet(
     folder: Path,
     parent: Path | None,
 ) -> Trained:
-    """Train agents in ``folder``, from a parent's bundle on; their bundle is in its ``bundle``.
-
-    They explore as the configuration says, not as the parent did.
-    """
+    """Train agents in ``folder``, from a parent's bundle on; their bundle is in its ``bundle``."""
     origin = read_parent(parent, world) if parent else None
-    if origin:
-        spread = {n: np.full_like(s, config.initial_log_std) for n, s in origin.log_std.items()}
-        origin = replace(origin, log_std=spread)
     run = TrainingRun(world, levels, config, folder, origin)
     run.start(resume=False)
     while not run.over:

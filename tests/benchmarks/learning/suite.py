@@ -86,11 +86,9 @@ _ONE_PATH: Changes = {
 }
 """The beer game is always the same."""
 _GRADIENT: Changes = {"algorithm": "pathwise", "eval_every": 25, "final_rate_share": 0.02}
-_WATCHING: Changes = {"warm_start": 0.2, "pathwise": {"rate": 1e-7, "tail": 0}}
-"""A new critic first watches the fleet that it will judge; meanwhile the fleet stands still."""
 _AFTER: Changes = {
-    **_WATCHING,
     "algorithm": "mappo",
+    "critic_first": 18,
     "replications": 128,
     "initial_log_std": -2.5,
     "actor_rate": 5e-4,
