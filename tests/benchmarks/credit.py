@@ -37,7 +37,7 @@ from twin.scenario import load
 Floats = NDArray[np.float64]
 Change = Callable[[Floats, Floats, Floats], Floats]
 """From an observation, the fleet's decision and the static policy's to the planted decision."""
-SEEDS = range(2_000_000, 2_000_032)
+SEEDS = range(2_000_000, 2_000_128)
 RESTLESS = 0.02
 """Share of its decision by which a free rider moves."""
 
