@@ -7,26 +7,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from agents.learn.export import write_bundle
 from agents.learn.happo import Happo
 from agents.learn.mappo import Mappo
 from agents.learn.parent import read_parent
 from agents.learn.rollout import Sampler
-from agents.learn.run import TrainingRun
-from agents.learn.setup import Setup
-from tests.learning_world import TINY, tiny_world
+from tests.learning_world import setup_of, tiny, tiny_world, trained
 
 
 def test_a_child_explores_no_more_than_its_parent_nor_than_it_is_told_to(tmp_path: Path) -> None:
-    world = tiny_world()
-    run = TrainingRun(world, world.order_up_to, TINY, tmp_path)
-    run.start(resume=False)
-    while not run.over:
-        run.advance()
-    parent = read_parent(write_bundle(run, "tiny", "0" * 64), world)
+    parent = read_parent(trained(tmp_path), tiny_world())
     for told in (-4.0, 3.0):
-        config = TINY.model_copy(update={"initial_log_std": told})
-        child = Mappo(Setup.of(world, world.order_up_to, config), config)
+        config = tiny(initial_log_std=told)
+        child = Mappo(setup_of(config), config)
         child.adopt(parent)
         for name, spread in zip(child.names, child.weights().log_std, strict=True):
             np.testing.assert_array_equal(
@@ -36,9 +28,8 @@ def test_a_child_explores_no_more_than_its_parent_nor_than_it_is_told_to(tmp_pat
 
 @pytest.mark.parametrize("kind", [Mappo, Happo])
 def test_while_only_the_critic_learns_the_actors_stay_as_they_were(kind: type[Mappo]) -> None:
-    config = TINY.model_copy(update={"critic_first": 2})
-    world = tiny_world()
-    setup = Setup.of(world, world.order_up_to, config)
+    config = tiny(critic_first=2)
+    setup = setup_of(config)
     learner, sampler = kind(setup, config), Sampler(setup, config)
     moved, judged = [], []
     for update in range(3):

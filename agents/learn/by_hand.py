@@ -43,7 +43,7 @@ class Pass:
 class ClippedGains:
     """PPO's clipped objective of one group's agents, and the way back.
 
-    ``gains``, ``ratio`` and ``log_ratio`` are (n, agent). The log ratio is zero, with zero
+    ``gains`` and ``log_ratio`` are (n, agent). The log ratio is zero, with zero
     gradients, where an agent was not in control.
     """
 
@@ -69,8 +69,8 @@ class ClippedGains:
         if alive is not None:
             log_ratio = torch.where(alive, log_ratio, 0.0)
         self.log_ratio = log_ratio
-        self.ratio = torch.exp(log_ratio)
-        plain, bounded = self.ratio * advantage, self.ratio.clamp(1 - clip, 1 + clip) * advantage
+        ratio = torch.exp(log_ratio)
+        plain, bounded = ratio * advantage, ratio.clamp(1 - clip, 1 + clip) * advantage
         self.gains = torch.minimum(plain, bounded)
         self._slope = torch.where(plain <= bounded, plain, 0.0)
         if alive is not None:

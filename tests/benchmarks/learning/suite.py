@@ -176,6 +176,12 @@ PROBLEMS = (
         "quickstart.yaml",
         targets={PATHWISE: 60, BOTH: 60, MAPPO: 60},
         learners={
+            CENTRAL: {
+                **_GRADIENT,
+                "updates": 200,
+                "hidden": (128, 128),
+                "pathwise": {"rate": 4e-3, "log_std": -2.0},
+            },
             PATHWISE: {**_GRADIENT, "updates": 220, "pathwise": {"rate": 8e-3, "log_std": -2.0}},
             BOTH: {**_AFTER, "updates": 90},
             MAPPO: {"algorithm": "mappo", "updates": 469},
